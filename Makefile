@@ -1,0 +1,68 @@
+# `make help` lists what there is. A fresh machine needs Python 3.11 or newer, and make.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Lists the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: run
+run: .venv/run ## Starts the service on SQLite with a demo workspace.
+	@$(BIN)/gateway demo
+
+.PHONY: install
+install: .venv/dev ## Installs everything for development into .venv.
+
+.PHONY: test
+test: .venv/dev ## Runs all tests; those that need a component that is not here are skipped, but not in CI.
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: .venv/dev ## Checks style, types and imports.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: format
+format: .venv/dev ## Formats the code.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: check
+check: lint test fresh ## All that CI checks.
+
+.PHONY: generate
+generate: .venv/dev ## Writes the generated files anew: schema.graphql and the table of settings.
+	$(BIN)/gateway schema > schema.graphql
+	$(BIN)/python -m tests.settings_table
+
+.PHONY: fresh
+fresh: generate ## Fails where a generated file is not what `make generate` writes.
+	git diff --exit-code -- schema.graphql docs/operators/settings.md
+
+LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q --upgrade
+.PHONY: lock
+lock: ## Resolves the dependencies anew; needs uv.
+	uv pip compile $(LOCK) --group build -o requirements-build.txt
+	uv pip compile $(LOCK) pyproject.toml -o requirements.txt
+	uv pip compile $(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## Removes the virtual environment and all caches.
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+
+# The stamps say for which lock file the environment was made.
+.venv/run: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-build.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: requirements-dev.txt .venv/run
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,5 @@
+"""Persisted folders over GraphQL and REST, on one set of rules. ARCHITECTURE.md shows the rooms."""
+
+from importlib.metadata import version
+
+__version__ = version("persisted-folders-gateway")

@@ -1,0 +1,79 @@
+"""Builds the service from its settings and closes it again: the only place that knows everyone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiohttp import web
+
+from gateway.callers import CallerService
+from gateway.cursors import CursorSigner
+from gateway.folders import FolderService
+from gateway.http.boundary import boundary
+from gateway.http.graphql.endpoint import EndpointOptions, GraphQLEndpoint
+from gateway.http.health import HealthEndpoints
+from gateway.http.openapi import OpenApiEndpoint
+from gateway.http.proxies import PublicAddress
+from gateway.http.rest import RestEndpoints
+from gateway.http.sdl import SdlEndpoint
+from gateway.settings import Settings
+from gateway.storage.directory import Directory
+from gateway.storage.engine import Database
+from gateway.storage.folders import FolderStore
+from gateway.storage.secrets import shared_secret
+from gateway.throttling import Throttle
+from schema.context import Services
+from schema.schema import build_schema, print_sdl
+
+
+@asynccontextmanager
+async def open_application(settings: Settings) -> AsyncIterator[web.Application]:
+    """The application, ready to serve; its connections are closed at the end."""
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database())
+        stack.push_async_callback(database.close)
+        throttle = _throttle(settings)
+        if throttle is not None:
+            stack.push_async_callback(throttle.close)
+        directory = Directory(database)
+        callers = CallerService(directory)
+        stack.push_async_callback(callers.close)
+        folders = FolderService(FolderStore(database))
+        schema = build_schema()
+        address = PublicAddress(settings.trusted_proxies)
+
+        app = web.Application(middlewares=[boundary], client_max_size=settings.max_body_size)
+        for endpoint in (
+            RestEndpoints(callers, folders, throttle, address, settings.max_body_size),
+            GraphQLEndpoint(
+                schema,
+                Services(directory, folders, CursorSigner(await _cursor_secret(settings, database))),
+                callers,
+                throttle,
+                EndpointOptions(
+                    max_body_size=settings.max_body_size,
+                    operation_timeout=settings.operation_timeout,
+                    introspection=settings.introspection,
+                    graphiql=settings.graphiql,
+                ),
+            ),
+            HealthEndpoints(database.check),
+            OpenApiEndpoint(address),
+            SdlEndpoint(print_sdl(schema)),
+        ):
+            app.add_routes(endpoint.routes())
+        yield app
+
+
+def _throttle(settings: Settings) -> Throttle | None:
+    if not settings.rate_limits:
+        return None
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    return Throttle(settings.rate_limit_per_minute, settings.rate_limit_per_hour, redis_url)
+
+
+async def _cursor_secret(settings: Settings, database: Database) -> bytes:
+    if settings.cursor_secret is not None:
+        return settings.cursor_secret.get_secret_value().encode()
+    return await shared_secret(database, "cursors")

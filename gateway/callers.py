@@ -1,0 +1,62 @@
+"""From a key to its Caller, and from a place that a request names to a Grant."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from gateway.access import Caller, Grant, PlaceRef, WriteGrant
+from gateway.errors import AuthenticationFailed, GatewayError
+from gateway.folders import Clock, system_clock
+from gateway.keys import hash_key
+from gateway.model import Environment, Surface
+from gateway.storage.directory import Directory
+
+log = structlog.get_logger(__name__)
+
+_HOUR: Final = 3_600_000_000
+
+
+class CallerService:
+    def __init__(self, directory: Directory, clock: Clock = system_clock) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._writing: set[asyncio.Task[None]] = set()
+
+    async def authenticate(self, key: str, found_in: str) -> Caller:
+        """Raises AuthenticationFailed, which tells where the key was `found_in`."""
+        now = self._clock()
+        record = await self._directory.find_key(hash_key(key), now)
+        if record is None:
+            raise AuthenticationFailed(found_in)
+        if record.last_used_at is None or record.last_used_at < now - _HOUR:
+            # The answer does not wait for this.
+            task = asyncio.create_task(self._mark_used(record.caller, now))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+        return record.caller
+
+    async def read_grant(self, caller: Caller, place: PlaceRef, surface: Surface) -> Grant:
+        """Raises NotFound or PermissionDenied."""
+        return caller.read(place, await self._environment(caller, place), surface)
+
+    async def write_grant(self, caller: Caller, place: PlaceRef, surface: Surface) -> WriteGrant:
+        """Raises NotFound or PermissionDenied."""
+        return caller.write(place, await self._environment(caller, place), surface)
+
+    async def close(self) -> None:
+        """Waits for what is still being written."""
+        await asyncio.gather(*self._writing)
+
+    async def _environment(self, caller: Caller, place: PlaceRef) -> Environment | None:
+        number = caller.locate(place)
+        return (await self._directory.environments([number])).get(number)
+
+    async def _mark_used(self, caller: Caller, now: int) -> None:
+        try:
+            await self._directory.mark_used(caller.key_id, now, if_before=now - _HOUR)
+        except GatewayError:
+            # It is known to the log already, and the next request tries again.
+            log.warning("key.last_used_not_written", key_id=str(caller.key_id))

@@ -1,0 +1,36 @@
+"""Where a request carries its key (contract/rest.md, 'Who may call')."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiohttp import hdrs, web
+
+# As AuthenticationFailed words them.
+HEADER: Final = "Authorization header"
+BODY: Final = "body"
+QUERY_STRING: Final = "query string"
+PARAMETER: Final = "personal_api_key"
+
+_BEARER: Final = re.compile(r"Bearer\s+(\S.+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A key, and where it was found."""
+
+    key: str = field(repr=False)
+    found_in: str
+
+
+def find_in_header(request: web.BaseRequest) -> Credential | None:
+    """None where there is no `Authorization`, or one of another scheme."""
+    match = _BEARER.fullmatch(request.headers.get(hdrs.AUTHORIZATION, ""))
+    return Credential(match[1].strip(), HEADER) if match else None
+
+
+def find_in_query(request: web.BaseRequest) -> Credential | None:
+    values = request.query.getall(PARAMETER, [])
+    return Credential(values[-1], QUERY_STRING) if values else None

@@ -1,0 +1,90 @@
+"""Errors as GraphQL answers them (contract/graphql.md, 'Errors'). REST's are in `gateway/http/rest_errors.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from graphql import GraphQLError
+
+from gateway.errors import GatewayError, ServerError, Throttled
+
+log = structlog.get_logger(__name__)
+
+PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
+OPERATION_UNRESOLVED: Final = "OPERATION_RESOLUTION_FAILURE"
+BAD_USER_INPUT: Final = "BAD_USER_INPUT"
+
+_CODES: Final = {
+    401: "UNAUTHENTICATED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    406: "NOT_ACCEPTABLE",
+    413: "CONTENT_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "RATE_LIMITED",
+    500: "INTERNAL_SERVER_ERROR",
+    503: "UNAVAILABLE",
+    504: "TIMEOUT",
+}
+
+Rendered = dict[str, Any]
+
+
+class RequestRefused(Exception):
+    """A document or its variables do not fit: nothing was run."""
+
+    def __init__(self, errors: list[GraphQLError], code: str) -> None:
+        super().__init__(code)
+        self.errors = errors
+        self.code = code
+
+    def render(self) -> list[Rendered]:
+        extensions: Rendered = {"code": self.code, "status": 400}
+        if self.code == BAD_USER_INPUT:
+            extensions["reason"] = "invalid_input"
+        return [_rendered(error, extensions) for error in self.errors]
+
+
+def render_error(error: GatewayError, request_id: str) -> Rendered:
+    """An error that has no place in a document."""
+    return {"message": error.detail, "extensions": _extensions(error, request_id)}
+
+
+def render_execution_error(error: GraphQLError, request_id: str) -> Rendered:
+    """An error of one field. What nobody expected goes to the log, and the client learns its `requestId` only."""
+    cause = error.original_error
+    if isinstance(cause, GatewayError):
+        return _rendered(error, _extensions(cause, request_id), cause.detail)
+    if cause is None or isinstance(cause, GraphQLError):
+        # From the executor itself: an argument that does not fit.
+        return _rendered(error, {"code": BAD_USER_INPUT, "status": 400, "reason": "invalid_input"})
+    log.error("graphql.field_failed", path=error.path, exc_info=cause)
+    masked = ServerError()
+    return _rendered(error, _extensions(masked, request_id), masked.detail)
+
+
+def _extensions(error: GatewayError, request_id: str) -> Rendered:
+    extensions: Rendered = {
+        "code": _CODES.get(error.status, BAD_USER_INPUT),
+        "status": error.status,
+        "reason": error.code,
+    }
+    if isinstance(error, Throttled):
+        extensions["retryAfter"] = error.retry_after
+    if isinstance(error, ServerError):
+        extensions["requestId"] = request_id
+    return extensions
+
+
+def _rendered(error: GraphQLError, extensions: Mapping[str, Any], message: str | None = None) -> Rendered:
+    rendered: Rendered = {"message": error.message if message is None else message}
+    if error.locations:
+        rendered["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    if error.path is not None:
+        rendered["path"] = error.path
+    rendered["extensions"] = dict(extensions)
+    return rendered

@@ -1,0 +1,63 @@
+"""Which media type answers a GraphQL request (GraphQL over HTTP, 'Accept')."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp.helpers import parse_mimetype
+
+GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
+JSON: Final = "application/json"
+HTML: Final = "text/html"
+
+_MAX_ENTRIES: Final = 64
+
+
+def best_media_type(accept: str | None, offered: tuple[str, ...]) -> str | None:
+    """The one of `offered` that the client prefers; None where it takes none of them.
+
+    Quality values count, then how closely an entry names the type, then the order of `offered`.
+    No header, or an empty one, takes anything.
+    """
+    if not (accept or "").strip():
+        return offered[0]
+    entries = [_parse(entry) for entry in (accept or "").split(",")[:_MAX_ENTRIES] if entry.strip()]
+    best, best_rank = None, (0.0, -1)
+    for media_type in offered:
+        # The closest entry decides: `*/*, text/html;q=0` takes no HTML.
+        matches = [
+            (closeness, quality) for name, quality in entries if (closeness := _closeness(name, media_type)) is not None
+        ]
+        if not matches:
+            continue
+        closeness, quality = max(matches)
+        rank = (quality, closeness)
+        if quality > 0 and rank > best_rank:
+            best, best_rank = media_type, rank
+    return best
+
+
+def _parse(entry: str) -> tuple[str, float]:
+    name, *parameters = entry.split(";")
+    quality = 1.0
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip().lower() == "q":
+            try:
+                quality = min(1.0, max(0.0, float(value)))
+            except ValueError:
+                quality = 0.0
+    return name.strip().lower(), quality
+
+
+def _closeness(name: str, media_type: str) -> int | None:
+    if name == media_type:
+        return 2
+    if name == media_type.partition("/")[0] + "/*":
+        return 1
+    return 0 if name == "*/*" else None
+
+
+def charset_of(content_type: str) -> str:
+    """The charset that a Content-Type names, in lower case; utf-8 where it names none."""
+    return parse_mimetype(content_type).parameters.get("charset", "utf-8").lower()

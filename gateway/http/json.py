@@ -1,0 +1,30 @@
+"""JSON as both transports write it: compact, UTF-8, keys in the order given."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+
+def encode_json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # An integer over 64 bits, or a lone surrogate that a client sent and an error repeats:
+        # JSON has both, as digits and as an escape; orjson has neither.
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def decode_json(body: bytes) -> Any:
+    """Raises ValueError, as on NaN, or RecursionError."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # Escaped lone surrogates are refused where they stand for something, with a message that says so.
+        return json.loads(body.decode(), parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")

@@ -1,0 +1,245 @@
+"""The REST endpoints (contract/rest.md). A handler finds the caller and its grant, calls the service, renders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from aiohttp import hdrs, web
+
+from gateway.access import Caller, PlaceRef, Scope, WriteGrant
+from gateway.callers import CallerService
+from gateway.errors import (
+    AuthenticationFailed,
+    GatewayError,
+    MethodNotAllowed,
+    NotAuthenticated,
+    NotFound,
+)
+from gateway.folders import FolderService
+from gateway.http.authentication import BODY, PARAMETER, find_in_header, find_in_query
+from gateway.http.bodies import MEDIA_TYPES, read_body
+from gateway.http.json import encode_json
+from gateway.http.negotiation import negotiate_indent
+from gateway.http.pagination import LimitOffset
+from gateway.http.proxies import PublicAddress
+from gateway.http.rate_limits import rate_limit_headers
+from gateway.http.rest_errors import error_body, error_headers
+from gateway.http.rest_fields import parse_folder, render_folder
+from gateway.model import PROTOCOL_MAX_LENGTH, FolderType, Surface
+from gateway.throttling import RateLimitState, Throttle
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_LIST_METHODS: Final = ("GET", "POST", "HEAD", "OPTIONS")
+_DETAIL_METHODS: Final = ("GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One of the three prefixes of the contract's table."""
+
+    path: str
+    surface: Surface
+    is_project: bool
+    title: str
+
+
+ROUTES: Final = (
+    Route("/api/environments/{place}/persisted_folder", Surface.WEB, False, "Persisted Folder"),
+    Route("/api/projects/{place}/persisted_folder", Surface.WEB, True, "Persisted Folder"),
+    Route("/api/projects/{place}/desktop_persisted_folder", Surface.DESKTOP, True, "Desktop Persisted Folder"),
+)
+
+
+@dataclass(slots=True)
+class _Call:
+    """One request on its way down: what is known of it so far."""
+
+    request: web.Request
+    route: Route
+    indent: int | None = None
+    body: Any = None
+    body_was_read: bool = False
+    rate_limit: RateLimitState | None = None
+
+    @property
+    def place(self) -> PlaceRef:
+        return PlaceRef(self.request.match_info["place"], self.route.is_project)
+
+    @property
+    def folder_id(self) -> str | None:
+        return self.request.match_info.get("folder_id")
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return _LIST_METHODS if self.folder_id is None else _DETAIL_METHODS
+
+
+class RestEndpoints:
+    """`throttle` None means that nothing is limited."""
+
+    def __init__(
+        self,
+        callers: CallerService,
+        folders: FolderService,
+        throttle: Throttle | None,
+        address: PublicAddress,
+        max_body_size: int,
+    ) -> None:
+        self._callers = callers
+        self._folders = folders
+        self._throttle = throttle
+        self._address = address
+        self._max_body_size = max_body_size
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every method comes here, for a wrong one too is answered only after the checks of access."""
+        found = []
+        for route in ROUTES:
+            handler = self._handler(route)
+            for path in (route.path, route.path + "/{folder_id}"):
+                found += [web.route("*", path, handler), web.route("*", path + "/", handler)]
+        return found
+
+    def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handle(request: web.Request) -> web.Response:
+            call = _Call(request, route)
+            try:
+                response = await self._answer(call)
+            except GatewayError as error:
+                response = _json(call, error.status, error_body(error))
+                response.headers.update(error_headers(error))
+            response.headers[hdrs.ALLOW] = ", ".join(call.methods)
+            if call.rate_limit is not None:
+                response.headers.update(rate_limit_headers(call.rate_limit))
+            return response
+
+        return handle
+
+    async def _answer(self, call: _Call) -> web.Response:
+        method = call.request.method
+        call.indent = negotiate_indent(call.request.headers.get(hdrs.ACCEPT))
+        caller = await self._authenticate(call)
+        if method in _SAFE:
+            grant = await self._callers.read_grant(caller, call.place, call.route.surface)
+        else:
+            grant = await self._callers.write_grant(caller, call.place, call.route.surface)
+        if self._throttle is not None:
+            call.rate_limit = await self._throttle.hit(caller)
+        if method not in call.methods:
+            raise MethodNotAllowed(method)
+
+        if method == "OPTIONS":
+            return await self._describe(call, caller)
+        if isinstance(grant, WriteGrant):
+            if call.folder_id is None:
+                return await self._create(call, grant)
+            folder_id = _parse_id(call.folder_id)
+            if method == "DELETE":
+                await self._folders.delete([grant], folder_id)
+                return web.Response(status=204)
+            return await self._update(call, grant, folder_id)
+        if call.folder_id is not None:
+            folder = await self._folders.get(grant, _parse_id(call.folder_id))
+            return _json(call, 200, render_folder(folder))
+        rows = (await self._folders.in_places([grant]))[0]
+        page = LimitOffset.of(call.request)
+        url = self._address.url(call.request)
+        return _json(call, 200, page.envelope(call.request, url, [render_folder(folder) for folder in rows]))
+
+    async def _authenticate(self, call: _Call) -> Caller:
+        credential = find_in_header(call.request)
+        if credential is not None:
+            return await self._callers.authenticate(credential.key, credential.found_in)
+        body = await self._body(call)
+        if isinstance(body, dict) and PARAMETER in body:
+            if not isinstance(body[PARAMETER], str):
+                raise AuthenticationFailed(BODY)
+            return await self._callers.authenticate(body[PARAMETER], BODY)
+        credential = find_in_query(call.request)
+        if credential is None:
+            raise NotAuthenticated
+        return await self._callers.authenticate(credential.key, credential.found_in)
+
+    async def _body(self, call: _Call) -> Any:
+        if not call.body_was_read:
+            call.body = await read_body(call.request, self._max_body_size)
+            call.body_was_read = True
+        return call.body
+
+    async def _create(self, call: _Call, grant: WriteGrant) -> web.Response:
+        folder = parse_folder(await self._body(call), type_is_required=True)
+        stored, _ = await self._folders.upsert(grant, folder)
+        return _json(call, 201, render_folder(stored))
+
+    async def _update(self, call: _Call, grant: WriteGrant, folder_id: UUID) -> web.Response:
+        try:
+            folder = parse_folder(await self._body(call), type_is_required=call.request.method == "PUT")
+        except GatewayError:
+            # Whether there is such a folder comes first.
+            await self._folders.require([grant], folder_id)
+            raise
+        return _json(call, 200, render_folder(await self._folders.update([grant], folder_id, folder)))
+
+    async def _describe(self, call: _Call, caller: Caller) -> web.Response:
+        """What OPTIONS answers, as Django REST Framework's SimpleMetadata words it."""
+        kind = "List" if call.folder_id is None else "Instance"
+        answer: dict[str, Any] = {
+            "name": f"{call.route.title} {kind}",
+            "description": "",
+            "renders": ["application/json"],
+            "parses": list(MEDIA_TYPES),
+        }
+        if caller.has(Scope.FOLDER_WRITE) and await self._exists(call, caller):
+            answer["actions"] = {"POST" if call.folder_id is None else "PUT": _FIELDS}
+        return _json(call, 200, answer)
+
+    async def _exists(self, call: _Call, caller: Caller) -> bool:
+        if call.folder_id is None:
+            return True
+        try:
+            grant = await self._callers.read_grant(caller, call.place, call.route.surface)
+            await self._folders.require([grant], _parse_id(call.folder_id))
+        except NotFound:
+            return False
+        return True
+
+
+def _parse_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound from None
+
+
+def _json(call: _Call, status: int, value: Any) -> web.Response:
+    if call.indent is None:
+        text = encode_json(value)
+    else:
+        text = json.dumps(value, indent=call.indent, ensure_ascii=False).encode()
+    # Line separators of Unicode end a line in JavaScript, so they are written as escapes.
+    for separator, escape in ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029")):
+        text = text.replace(separator, escape)
+    return web.Response(status=status, body=text, content_type="application/json")
+
+
+def _field(kind: str, label: str, *, required: bool = False, read_only: bool = False, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "required": required, "read_only": read_only, "label": label, **more}
+
+
+_FIELDS: Final = {
+    "id": _field("string", "Id", read_only=True),
+    "type": _field(
+        "choice",
+        "Type",
+        required=True,
+        choices=[{"value": each.value, "display_name": each.value.replace("_", " ").title()} for each in FolderType],
+    ),
+    "protocol": _field("string", "Protocol", max_length=PROTOCOL_MAX_LENGTH),
+    "path": _field("string", "Path"),
+    "created_at": _field("datetime", "Created at", read_only=True),
+    "updated_at": _field("datetime", "Updated at", read_only=True),
+}

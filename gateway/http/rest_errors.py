@@ -1,0 +1,22 @@
+"""Errors as the REST endpoints answer them (contract/rest.md, 'Errors'). GraphQL's are in `graphql_errors.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import hdrs
+
+from gateway.errors import GatewayError, Throttled, Unauthenticated
+
+
+def error_body(error: GatewayError) -> dict[str, Any]:
+    return {"type": error.type, "code": error.code, "detail": error.detail, "attr": error.attr}
+
+
+def error_headers(error: GatewayError) -> dict[str, str]:
+    """What RFC 9110 wants beside a status."""
+    if isinstance(error, Unauthenticated):
+        return {hdrs.WWW_AUTHENTICATE: "Bearer"}
+    if isinstance(error, Throttled):
+        return {hdrs.RETRY_AFTER: str(error.retry_after)}
+    return {}

@@ -1,0 +1,161 @@
+"""What the service is about: folders, the places that hold them, and pages of them.
+
+Plain frozen records. Nothing here knows a database, a transport or a rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Generic, NamedTuple, TypeVar
+from uuid import UUID
+
+DEFAULT_PROTOCOL = "products://"
+DEFAULT_PATH = ""
+PROTOCOL_MAX_LENGTH = 64
+PATH_MAX_LENGTH = 4096
+"""In characters, not bytes (contract/rest.md, 'Bodies')."""
+
+MAX_ID = 2**31 - 1
+"""Largest id of a project or environment: what GraphQL's Int holds."""
+
+T = TypeVar("T")
+
+
+class Surface(StrEnum):
+    """A product surface; each has its own, isolated folders."""
+
+    WEB = "web"
+    DESKTOP = "desktop"
+
+
+class FolderType(StrEnum):
+    """Which of the user's folders this is: at most one of each per environment and surface."""
+
+    HOME = "home"
+    PINNED = "pinned"
+    CUSTOM_PRODUCTS = "custom_products"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project of one organization; its primary environment has the same id."""
+
+    id: int
+    name: str
+    organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment together with the project that it belongs to."""
+
+    id: int
+    name: str
+    project: Project
+
+    @property
+    def is_primary(self) -> bool:
+        return self.id == self.project.id
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One persisted folder as it was when it was read. Times are in UTC, to the microsecond."""
+
+    id: UUID
+    environment_id: int
+    surface: Surface
+    type: FolderType
+    protocol: str
+    path: str
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def location(self) -> str:
+        return self.protocol + self.path
+
+
+@dataclass(frozen=True, slots=True)
+class FolderDraft:
+    """What a create stores: fields that the client left out are at their defaults already."""
+
+    type: FolderType
+    protocol: str = DEFAULT_PROTOCOL
+    path: str = DEFAULT_PATH
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChanges:
+    """What an update changes; None leaves the field as it is."""
+
+    type: FolderType | None = None
+    protocol: str | None = None
+    path: str | None = None
+
+
+class FolderKey(NamedTuple):
+    """Where a folder stands in a list over several places: by environment, surface and type."""
+
+    environment_id: int
+    surface: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFilter:
+    """Which folders a list holds; None means all. An empty tuple matches nothing."""
+
+    surfaces: tuple[Surface, ...] | None = None
+    types: tuple[FolderType, ...] | None = None
+
+    def matches(self, folder: Folder) -> bool:
+        return (self.surfaces is None or folder.surface in self.surfaces) and (
+            self.types is None or folder.type in self.types
+        )
+
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Generic[K]):
+    """The part of a list that a page shows: `limit` rows strictly between two keys.
+
+    `backward` takes the last rows of that range instead of the first ones; they still come in
+    the list's order.
+    """
+
+    limit: int
+    backward: bool = False
+    after: K | None = None
+    before: K | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Rows in the list's order, and whether the list goes on at either end."""
+
+    rows: tuple[T, ...]
+    has_next: bool
+    has_previous: bool
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_microseconds(time: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC, exactly (a float of seconds would round)."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def format_time(time: datetime) -> str:
+    """A time in UTC as `2019-08-24T14:15:22.123456Z`: always six decimals (contract/rest.md, 'A folder')."""
+    return time.isoformat(timespec="microseconds")[:26] + "Z"

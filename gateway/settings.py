@@ -1,0 +1,133 @@
+"""The settings, and the only reader of the environment: `GATEWAY_PORT=9000 gateway serve`.
+
+All are checked at start, and all that is wrong is told at once. docs/operators/settings.md has the table.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from gateway.storage.engine import DatabaseConfig, parse_url
+
+PREFIX = "GATEWAY_"
+
+
+class InvalidSettings(Exception):
+    """`problems` has a line for each wrong setting; none repeats a value, for it may be a secret."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    parse_url(value.get_secret_value())
+    return value
+
+
+def _redis_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "redis+unix://")):
+        raise ValueError("is no Redis URL, as redis://host:6379/0")
+    return value
+
+
+def _cursor_secret(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < 32:
+        raise ValueError("needs at least 32 characters")
+    return value
+
+
+def _network(value: object) -> object:
+    try:
+        return ip_network(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("is no network, as 10.0.0.0/8") from None
+
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+
+
+class Settings(BaseSettings):
+    """Times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="The address to listen on; `0.0.0.0` for all.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    shutdown_timeout: float = Field(
+        10, ge=0, description="How long requests that are under way may take to end when the service stops."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the log holds.")
+    log_format: Literal["json", "console"] = Field(
+        "json", description="`json`: a line of JSON for each event; `console`: for a person to read."
+    )
+
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] = Field(
+        SecretStr("sqlite+aiosqlite:///gateway.db"),
+        description="`sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/database`.",
+    )
+    database_pool_size: int = Field(10, ge=1, le=1000, description="Connections to the database, at the most.")
+    database_pool_timeout: float = Field(
+        5, gt=0, description="How long a request waits for a free connection before it is answered 503."
+    )
+    database_connect_timeout: float = Field(5, gt=0, description="How long a new connection may take.")
+    database_statement_timeout: float = Field(
+        5, gt=0, description="How long one statement may take; for SQLite, how long it waits for a lock."
+    )
+    database_behind_pgbouncer: bool = Field(
+        False, description="Whether pgbouncer pools transactions in between: no prepared statement is kept then."
+    )
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = Field(
+        None, description="`redis://host:6379/0`: what replicas share beside the database, as the rate limits."
+    )
+
+    rate_limits: bool = Field(False, description="Whether requests are counted and limited per key.")
+    rate_limit_per_minute: int = Field(480, ge=1, description="Requests of one key in any 60 seconds.")
+    rate_limit_per_hour: int = Field(4800, ge=1, description="Requests of one key in any hour.")
+
+    trusted_proxies: list[Network] = Field(
+        [],
+        description="Networks, as a JSON list, whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed.",
+    )
+    max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
+    operation_timeout: float = Field(10, gt=0, description="How long a GraphQL operation may take.")
+    introspection: Literal["public", "key", "off"] = Field(
+        "public", description="Who may introspect the schema: everyone, callers with a key, or nobody."
+    )
+    graphiql: bool = Field(True, description="Whether a browser that opens `/graphql` gets GraphiQL.")
+    cursor_secret: Annotated[SecretStr, AfterValidator(_cursor_secret)] | None = Field(
+        None,
+        description="Signs cursors; at least 32 characters. Left out, one is made once and kept in the database.",
+    )
+
+    def database(self) -> DatabaseConfig:
+        return DatabaseConfig(
+            url=self.database_url.get_secret_value(),
+            pool_size=self.database_pool_size,
+            pool_timeout=self.database_pool_timeout,
+            connect_timeout=self.database_connect_timeout,
+            statement_timeout=self.database_statement_timeout,
+            behind_pgbouncer=self.database_behind_pgbouncer,
+        )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """From the environment; `overrides` win. Raises InvalidSettings."""
+    try:
+        return Settings(**overrides)
+    except SettingsError as error:
+        # A list that is no JSON; of the message only the field's name is ours to repeat.
+        field = str(error).split('"')[1]
+        raise InvalidSettings([f"{PREFIX}{field.upper()}: must be a JSON list"]) from None
+    except ValidationError as error:
+        problems = []
+        for detail in error.errors(include_input=False, include_context=False):
+            name, *rest = map(str, detail["loc"])
+            # The rest of a place is an index, then pydantic's own name of a union's member.
+            place = f"{PREFIX}{name.upper()}" + "".join(f"[{part}]" for part in rest[:1])
+            problems.append(f"{place}: {detail['msg'].removeprefix('Value error, ')}")
+        raise InvalidSettings(problems) from None

@@ -1,0 +1,229 @@
+"""Folders in the database. Every method starts from a grant or a reach: nothing else opens a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat
+from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.access import FolderReach, FolderWriteReach, Grant, WriteGrant, project_not_found
+from gateway.errors import Conflict, NotFound, Stale
+from gateway.model import (
+    Folder,
+    FolderChanges,
+    FolderDraft,
+    FolderFilter,
+    FolderKey,
+    FolderType,
+    Page,
+    Surface,
+    Window,
+    from_microseconds,
+)
+from gateway.storage.directory import reachable_environments
+from gateway.storage.engine import Database, is_unique_violation
+from gateway.storage.pages import KeysetQuery, fetch_pages
+from gateway.storage.tables import folders
+
+_COLUMNS = tuple(column for column in folders.c if column is not folders.c.user_id)
+_KEY = (folders.c.environment_id, folders.c.surface, folders.c.type)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderListing:
+    """One list over all places of a reach."""
+
+    reach: FolderReach
+    filter: FolderFilter
+    window: Window[FolderKey]
+
+
+class FolderStore:
+    """Times are microseconds since 1970 in UTC; the caller says what `now` is."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def in_places(self, grants: Sequence[Grant]) -> list[tuple[Folder, ...]]:
+        """All folders at each place, by type: three at the most. One statement; the grants are one user's."""
+        # Looser than the pairs (environment, surface), and faster for both databases.
+        rows = await self._database.fetch(
+            select(*_COLUMNS)
+            .where(
+                folders.c.user_id == _one_user(grants),
+                folders.c.environment_id.in_({grant.environment.id for grant in grants}),
+                folders.c.surface.in_({grant.surface for grant in grants}),
+            )
+            .order_by(folders.c.type)
+        )
+        places: dict[tuple[int, Surface], list[Folder]] = {}
+        for folder in map(_folder, rows):
+            places.setdefault((folder.environment_id, folder.surface), []).append(folder)
+        return [tuple(places.get((grant.environment.id, grant.surface), ())) for grant in grants]
+
+    async def find(self, access: Sequence[Grant] | FolderReach, ids: Sequence[UUID]) -> dict[UUID, Folder]:
+        """Those of `ids` that are the user's, in one of the places."""
+        rows = await self._database.fetch(select(*_COLUMNS).where(_within(access), folders.c.id.in_(set(ids))))
+        return {folder.id: folder for folder in map(_folder, rows)}
+
+    async def pages(self, listings: Sequence[FolderListing]) -> list[Page[Folder]]:
+        """A page of each list, by environment, surface and type."""
+        queries = [KeysetQuery(_listed(listing, *_COLUMNS), _KEY, listing.window) for listing in listings]
+        return await fetch_pages(self._database, queries, _folder, folder_key)
+
+    async def counts(self, listings: Sequence[FolderListing]) -> list[int]:
+        """How many folders each list holds on all its pages; one statement."""
+        counts = [_listed(listing, func.count()).scalar_subquery() for listing in listings]
+        rows = await self._database.fetch(select(*(count.label(f"n{i}") for i, count in enumerate(counts))))
+        return list(rows[0])
+
+    async def upsert(self, grant: WriteGrant, drafts: Sequence[FolderDraft], now: int) -> list[tuple[Folder, bool]]:
+        """Each folder and whether it is new, in the order of `drafts`; all or none. Their types must differ."""
+        rows = [
+            {
+                "environment_id": grant.environment.id,
+                "id": uuid_utils.compat.uuid7(),
+                "user_id": grant.user_id,
+                "surface": grant.surface,
+                "type": draft.type,
+                "protocol": draft.protocol,
+                "path": draft.path,
+                "created_at": now,
+                "updated_at": now,
+            }
+            # The same order in every transaction: two of them cannot wait for each other's rows.
+            for draft in sorted(drafts, key=lambda draft: draft.type)
+        ]
+        insert = self._database.insert(folders).values(rows)
+        statement = insert.on_conflict_do_update(
+            index_elements=[folders.c.environment_id, folders.c.user_id, folders.c.surface, folders.c.type],
+            set_={
+                "protocol": insert.excluded.protocol,
+                "path": insert.excluded.path,
+                "updated_at": _later(insert.excluded.updated_at),
+            },
+        ).returning(*_COLUMNS)
+
+        async def work(connection: AsyncConnection) -> list[Folder]:
+            return [_folder(row) for row in await connection.execute(statement)]
+
+        try:
+            stored = await self._database.transaction(work)
+        except IntegrityError:
+            # The unique key cannot be hit, so a foreign key was: the environment went away meanwhile.
+            raise project_not_found() from None
+        new_ids = {row["id"] for row in rows}
+        by_type = {folder.type: (folder, folder.id in new_ids) for folder in stored}
+        return [by_type[draft.type] for draft in drafts]
+
+    async def update(
+        self,
+        access: Sequence[WriteGrant] | FolderWriteReach,
+        folder_id: UUID,
+        changes: FolderChanges,
+        now: int,
+        expected_updated_at: int | None = None,
+    ) -> Folder:
+        """The folder as it is now. Raises NotFound, Conflict on its type, or Stale."""
+        values: dict[str, Any] = {
+            name: value for name in ("type", "protocol", "path") if (value := getattr(changes, name)) is not None
+        }
+        statement = update(folders).values(**values, updated_at=_later(now)).returning(*_COLUMNS)
+        try:
+            return await self._change_one(statement, access, folder_id, expected_updated_at)
+        except IntegrityError as error:
+            if changes.type is None or not is_unique_violation(error):
+                raise
+            raise Conflict(f"A {changes.type} folder already exists here.", attr="type") from None
+
+    async def delete(
+        self,
+        access: Sequence[WriteGrant] | FolderWriteReach,
+        folder_id: UUID,
+        expected_updated_at: int | None = None,
+    ) -> Folder:
+        """The folder as it last was. Raises NotFound, or Stale."""
+        return await self._change_one(delete(folders).returning(*_COLUMNS), access, folder_id, expected_updated_at)
+
+    async def _change_one(
+        self,
+        statement: Any,
+        access: Sequence[Grant] | FolderReach,
+        folder_id: UUID,
+        expected_updated_at: int | None,
+    ) -> Folder:
+        mine = and_(_within(access), folders.c.id == folder_id)
+        changing = statement.where(mine)
+        if expected_updated_at is not None:
+            changing = changing.where(folders.c.updated_at == expected_updated_at)
+
+        async def work(connection: AsyncConnection) -> Folder:
+            row = (await connection.execute(changing)).first()
+            if row is not None:
+                return _folder(row)
+            if expected_updated_at is not None and (await connection.execute(select(folders.c.id).where(mine))).first():
+                raise Stale("The folder has changed since.", attr="expectedUpdatedAt")
+            raise NotFound(attr="id")
+
+        return await self._database.transaction(work)
+
+
+def folder_key(folder: Folder) -> FolderKey:
+    """The place of a folder in a list over several places."""
+    return FolderKey(folder.environment_id, folder.surface, folder.type)
+
+
+def _one_user(grants: Sequence[Grant]) -> UUID:
+    (user_id,) = {grant.user_id for grant in grants}
+    return user_id
+
+
+def _within(access: Sequence[Grant] | FolderReach) -> ColumnElement[bool]:
+    if isinstance(access, FolderReach):
+        conditions = [
+            folders.c.user_id == access.user_id,
+            folders.c.environment_id.in_(reachable_environments(access)),
+        ]
+        if access.surface is not None:
+            conditions.append(folders.c.surface == access.surface)
+        return and_(*conditions)
+    places = or_(
+        *(
+            and_(folders.c.environment_id == grant.environment.id, folders.c.surface == grant.surface)
+            for grant in access
+        )
+    )
+    return and_(folders.c.user_id == _one_user(access), places)
+
+
+def _listed(listing: FolderListing, *columns: ColumnElement[Any]) -> Select[Any]:
+    statement = select(*columns).where(_within(listing.reach))
+    if listing.filter.surfaces is not None:
+        statement = statement.where(folders.c.surface.in_(listing.filter.surfaces))
+    if listing.filter.types is not None:
+        statement = statement.where(folders.c.type.in_(listing.filter.types))
+    return statement
+
+
+def _later(now: Any) -> ColumnElement[int]:
+    """`now`, or just after the last change where the clock stands or runs back: each change gets its own time."""
+    return case((now > folders.c.updated_at, now), else_=folders.c.updated_at + 1)
+
+
+def _folder(row: Row[Any]) -> Folder:
+    return Folder(
+        id=row.id,
+        environment_id=row.environment_id,
+        surface=Surface(row.surface),
+        type=FolderType(row.type),
+        protocol=row.protocol,
+        path=row.path,
+        created_at=from_microseconds(row.created_at),
+        updated_at=from_microseconds(row.updated_at),
+    )

@@ -1,0 +1,108 @@
+"""Keyset pages of any number of lists in one statement.
+
+Each list is up to three SELECTs: its rows, one row more than asked for, and for each end that a
+cursor names a look whether anything lies beyond it. UNION ALL joins those of all lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Row, Select, literal, select, tuple_, union_all
+
+from gateway.model import Page, Window
+from gateway.storage.engine import Database
+
+T = TypeVar("T")
+K = TypeVar("K", bound=tuple[Any, ...])
+
+_ROWS: Final = 0
+_BELOW: Final = 1
+_ABOVE: Final = 2
+# SQLite takes at most 500 terms in a compound SELECT; a list has at most three.
+_LISTS_PER_STATEMENT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class KeysetQuery(Generic[K]):
+    """All rows of one list, unordered, and which part of it is wanted; `key` must be unique in the list."""
+
+    rows: Select[Any]
+    key: tuple[ColumnElement[Any], ...]
+    window: Window[K]
+
+
+async def fetch_pages(
+    database: Database,
+    queries: Sequence[KeysetQuery[K]],
+    make: Callable[[Row[Any]], T],
+    key: Callable[[T], K],
+) -> list[Page[T]]:
+    """One page for each query, in their order; one statement for 100 queries. `key` is that of `KeysetQuery`."""
+    pages: list[Page[T]] = []
+    for start in range(0, len(queries), _LISTS_PER_STATEMENT):
+        chunk = queries[start : start + _LISTS_PER_STATEMENT]
+        rows = await database.fetch(union_all(*(part for i, query in enumerate(chunk) for part in _parts(i, query))))
+        by_list: list[list[Row[Any]]] = [[] for _ in chunk]
+        for row in rows:
+            by_list[row.list_number].append(row)
+        pages.extend(_page(query.window, found, make, key) for query, found in zip(chunk, by_list, strict=True))
+    return pages
+
+
+def slice_page(rows: Iterable[T], key: Callable[[T], K], window: Window[K]) -> Page[T]:
+    """The page of a list that is in memory whole, in its order: the same rule as `fetch_pages`."""
+    below = above = False
+    inside: list[T] = []
+    for row in rows:
+        position = key(row)
+        if window.after is not None and position <= window.after:
+            below = True
+        elif window.before is not None and position >= window.before:
+            above = True
+        else:
+            inside.append(row)
+    return _cut(inside, window, below=below, above=above)
+
+
+def _parts(number: int, query: KeysetQuery[K]) -> Iterable[Select[Any]]:
+    window = query.window
+    rows = query.rows
+    if window.after is not None:
+        rows = rows.where(_compare(query.key, ">", window.after))
+        yield _part(number, _BELOW, query.rows.where(_compare(query.key, "<=", window.after)).limit(1))
+    if window.before is not None:
+        rows = rows.where(_compare(query.key, "<", window.before))
+        yield _part(number, _ABOVE, query.rows.where(_compare(query.key, ">=", window.before)).limit(1))
+    order = [column.desc() if window.backward else column.asc() for column in query.key]
+    yield _part(number, _ROWS, rows.order_by(*order).limit(window.limit + 1))
+
+
+def _part(number: int, kind: int, rows: Select[Any]) -> Select[Any]:
+    # A LIMIT inside a compound SELECT needs a subquery of its own, on SQLite.
+    return select(literal(number).label("list_number"), literal(kind).label("kind"), rows.subquery())
+
+
+def _compare(key: tuple[ColumnElement[Any], ...], operator: str, value: Sequence[Any]) -> ColumnElement[bool]:
+    if len(key) == 1:
+        return key[0].op(operator, is_comparison=True)(value[0])
+    return tuple_(*key).op(operator, is_comparison=True)(tuple_(*value))
+
+
+def _page(window: Window[K], rows: Iterable[Row[Any]], make: Callable[[Row[Any]], T], key: Callable[[T], K]) -> Page[T]:
+    kinds: dict[int, list[Row[Any]]] = {_ROWS: [], _BELOW: [], _ABOVE: []}
+    for row in rows:
+        kinds[row.kind].append(row)
+    # UNION ALL promises no order.
+    inside = sorted((make(row) for row in kinds[_ROWS]), key=key)
+    return _cut(inside, window, below=bool(kinds[_BELOW]), above=bool(kinds[_ABOVE]))
+
+
+def _cut(rows: list[T], window: Window[K], *, below: bool, above: bool) -> Page[T]:
+    more = len(rows) > window.limit
+    if window.backward:
+        kept = rows[-window.limit :] if more else rows
+        return Page(tuple(kept), has_next=above, has_previous=more or below)
+    return Page(tuple(rows[: window.limit]), has_next=more or above, has_previous=below)

@@ -1,0 +1,77 @@
+"""Rate limits per key, over both transports, and over replicas where Redis is configured (contract/rest.md)."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from redis.asyncio import ConnectionPool
+
+from gateway.access import Caller
+from gateway.errors import Throttled
+
+log = structlog.get_logger(__name__)
+
+# Redis has this long to answer. Without an answer the request is let through: the limits protect
+# the service, and must not be what takes it down.
+_REDIS_TIMEOUT_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitState:
+    """What is left of the limit that is nearest to being used up."""
+
+    limit: int
+    remaining: int
+    resets_at: datetime
+
+
+class Throttle:
+    """`redis_url` None keeps the counts in this process."""
+
+    def __init__(self, per_minute: int, per_hour: int, redis_url: str | None = None) -> None:
+        self._items: tuple[RateLimitItem, ...] = (RateLimitItemPerMinute(per_minute), RateLimitItemPerHour(per_hour))
+        self._pool: ConnectionPool | None = None
+        self._storage: RedisStorage | MemoryStorage = MemoryStorage()
+        if redis_url is not None:
+            self._pool = ConnectionPool.from_url(
+                redis_url, socket_timeout=_REDIS_TIMEOUT_SECONDS, socket_connect_timeout=_REDIS_TIMEOUT_SECONDS
+            )
+            self._storage = RedisStorage(
+                f"async+{redis_url}",
+                implementation="redispy",
+                connection_pool=self._pool,  # type: ignore[arg-type]  # the annotation forgets it
+            )
+        self._limiter = MovingWindowRateLimiter(self._storage)
+
+    async def hit(self, caller: Caller) -> RateLimitState | None:
+        """Counts one request and tells what is left; None where Redis does not answer. Raises Throttled."""
+        key = str(caller.key_id)
+        try:
+            refused = [item for item in self._items if not await self._limiter.hit(item, key)]
+            if refused:
+                raise Throttled(max([await self._wait(item, key) for item in refused]))
+            return await self._state(key)
+        except self._storage.base_exceptions as error:
+            log.error("throttle.unavailable", cause=type(error).__name__)
+            return None
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.aclose()
+
+    async def _wait(self, item: RateLimitItem, key: str) -> int:
+        stats = await self._limiter.get_window_stats(item, key)
+        return max(1, math.ceil(stats.reset_time - time.time()))
+
+    async def _state(self, key: str) -> RateLimitState:
+        states = [(item, await self._limiter.get_window_stats(item, key)) for item in self._items]
+        item, stats = min(states, key=lambda state: state[1].remaining / state[0].amount)
+        return RateLimitState(item.amount, stats.remaining, datetime.fromtimestamp(stats.reset_time, UTC))

@@ -1,0 +1,95 @@
+"""What resolvers have in hand: who calls, the services, and the loaders of this request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+from strawberry.types import Info as StrawberryInfo
+
+from gateway.access import CURRENT_ENVIRONMENT, Caller, Grant, PlaceRef, WriteGrant
+from gateway.cursors import CursorSigner
+from gateway.errors import InvalidInput, NotAuthenticated
+from gateway.folders import FolderService
+from gateway.model import Environment, Surface
+from gateway.storage.directory import Directory
+from gateway.throttling import RateLimitState
+from schema.ids import ENVIRONMENT, PROJECT, raw_id
+from schema.loaders import Loaders
+
+
+@dataclass(frozen=True)
+class Services:
+    """What all requests share."""
+
+    directory: Directory
+    folders: FolderService
+    cursors: CursorSigner
+
+
+class Context:
+    """Of one request. `given_caller` None means that it carries no key."""
+
+    def __init__(self, services: Services, given_caller: Caller | None, rate_limit: RateLimitState | None) -> None:
+        self.folders = services.folders
+        self.cursors = services.cursors
+        self.rate_limit = rate_limit
+        self._directory = services.directory
+        self._given_caller = given_caller
+
+    @property
+    def has_caller(self) -> bool:
+        return self._given_caller is not None
+
+    @property
+    def caller(self) -> Caller:
+        """Raises NotAuthenticated."""
+        if self._given_caller is None:
+            raise NotAuthenticated
+        return self._given_caller
+
+    @cached_property
+    def load(self) -> Loaders:
+        return Loaders(self.caller, self._directory, self.folders)
+
+    async def read_grant(self, place: PlaceRef, surface: Surface) -> Grant:
+        """Raises NotFound or PermissionDenied."""
+        return self.caller.read(place, await self._environment(place), surface)
+
+    async def write_grants(self, place: PlaceRef, *surfaces: Surface) -> list[WriteGrant]:
+        """One for each surface. Raises NotFound or PermissionDenied."""
+        environment = await self._environment(place)
+        return [self.caller.write(place, environment, surface) for surface in surfaces]
+
+    async def reachable_environment(self, text: str) -> Environment | None:
+        """By number, Node id or `@current`; None where the caller may not reach it, or it is not there."""
+        number = self.caller.find(PlaceRef(raw_id(text, ENVIRONMENT), is_project=False))
+        environment = None if number is None else await self.load.environment.load(number)
+        return environment if environment is not None and self.caller.may_reach(environment) else None
+
+    async def project_environments(self, text: str) -> list[Environment]:
+        """Those of a project, by number, Node id or `@current`, that the caller may reach."""
+        number = self.caller.find(PlaceRef(raw_id(text, PROJECT), is_project=True))
+        return [] if number is None else await self.load.project_environments.load(number)
+
+    async def _environment(self, place: PlaceRef) -> Environment | None:
+        return await self.load.environment.load(self.caller.locate(place))
+
+
+Info: TypeAlias = StrawberryInfo[Context, None]
+
+
+def place_of(project_id: str | None, environment_id: str | None) -> PlaceRef | None:
+    """The place that two arguments name; None where both are left out. Raises InvalidInput where both are given."""
+    if project_id is not None and environment_id is not None:
+        raise InvalidInput("Arguments 'projectId' and 'environmentId' exclude each other.")
+    if project_id is not None:
+        return PlaceRef(raw_id(project_id, PROJECT), is_project=True)
+    if environment_id is not None:
+        return PlaceRef(raw_id(environment_id, ENVIRONMENT), is_project=False)
+    return None
+
+
+def place_or_current(project_id: str | None, environment_id: str | None) -> PlaceRef:
+    return place_of(project_id, environment_id) or CURRENT_ENVIRONMENT

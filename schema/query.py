@@ -1,0 +1,180 @@
+"""The queries."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import strawberry
+
+from gateway.access import CURRENT
+from gateway.model import Surface
+from schema import ids
+from schema.connections import After, Before, First, Last
+from schema.context import Context, Info, place_of, place_or_current
+from schema.types import (
+    Environment,
+    Node,
+    PersistedFolder,
+    PersistedFolderConnection,
+    Project,
+    RateLimit,
+    SurfaceArgument,
+    TypeArgument,
+    Types,
+    Viewer,
+    folder_of_type,
+    folders_in_place,
+)
+
+ProjectId = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(
+        description="A project, by number, Node id or `@current`: its primary environment is meant. "
+        "Not beside `environmentId`."
+    ),
+]
+EnvironmentId = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(description="An environment, by number, Node id or `@current`. Not beside `projectId`."),
+]
+
+
+async def find_folder(
+    context: Context, text: str, project_id: str | None, environment_id: str | None, surface: Surface | None
+) -> PersistedFolder | None:
+    """The caller's own folder, unless it is of another place than the one that is named."""
+    place = place_of(project_id, environment_id)
+    context.caller.read_reach()
+    number = None
+    if place is not None:
+        number = (await context.read_grant(place, surface or Surface.WEB)).environment.id
+    uuid = ids.folder_uuid(text)
+    folder = None if uuid is None else await context.load.own_folder.load(uuid)
+    if (
+        folder is None
+        or (number is not None and folder.environment_id != number)
+        or (surface is not None and folder.surface is not surface)
+    ):
+        return None
+    return PersistedFolder.of(folder)
+
+
+async def find_node(context: Context, text: str) -> Node | None:
+    name, raw = ids.parse_node_id(text) or ("", "")
+    caller = context.caller
+    if name == ids.FOLDER:
+        return await find_folder(context, text, None, None, None)
+    if name == ids.ENVIRONMENT and raw != CURRENT:
+        environment = await context.reachable_environment(raw)
+        return None if environment is None else Environment.of(environment)
+    if name == ids.PROJECT and raw != CURRENT:
+        return await find_project(context, raw)
+    if name == ids.VIEWER and raw == str(caller.user_id):
+        return Viewer.of(caller)
+    return None
+
+
+async def find_project(context: Context, text: str) -> Project | None:
+    environments = await context.project_environments(text)
+    return Project.of(environments[0].project) if environments else None
+
+
+@strawberry.type(description="What can be read. All fields but `__typename` need a key.")
+class Query:
+    @strawberry.field(description="The user whose key the request carries.")
+    def viewer(self, info: Info) -> Viewer:
+        return Viewer.of(info.context.caller)
+
+    @strawberry.field(description="Null where there is no such object, or the viewer may not see it.")
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A Node id.")]
+    ) -> Node | None:
+        return await find_node(info.context, id)
+
+    @strawberry.field(description="Like `node`, for several ids at once; in their order.")
+    def nodes(
+        self, info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="Node ids.")]
+    ) -> list[Node | None]:
+        context = info.context
+        _ = context.caller
+        # Not awaited here: an item that fails is null by itself, with an error of its own.
+        items: list[Any] = [find_node(context, each) for each in ids]
+        return items
+
+    @strawberry.field(description="A project; null where there is none, or the viewer may not see it.")
+    async def project(
+        self,
+        info: Info,
+        id: Annotated[
+            strawberry.ID, strawberry.argument(description="A number, `@current` or a Node id.")
+        ] = strawberry.ID(CURRENT),
+    ) -> Project | None:
+        return await find_project(info.context, id)
+
+    @strawberry.field(description="An environment; null where there is none, or the viewer may not see it.")
+    async def environment(
+        self,
+        info: Info,
+        id: Annotated[
+            strawberry.ID, strawberry.argument(description="A number, `@current` or a Node id.")
+        ] = strawberry.ID(CURRENT),
+    ) -> Environment | None:
+        environment = await info.context.reachable_environment(id)
+        return None if environment is None else Environment.of(environment)
+
+    @strawberry.field(
+        description="The viewer's folders on one surface of one environment, by type. Name a project (its primary "
+        "environment is meant)\nor an environment, by number, Node id or `@current`; neither means the current "
+        "environment."
+    )
+    async def persisted_folders(
+        self,
+        info: Info,
+        project_id: ProjectId = None,
+        environment_id: EnvironmentId = None,
+        surface: SurfaceArgument = Surface.WEB,
+        types: Types = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> PersistedFolderConnection:
+        place = place_or_current(project_id, environment_id)
+        return await folders_in_place(
+            info.context, "Query.persistedFolders", place, surface, types, first, after, last, before
+        )
+
+    @strawberry.field(
+        description="One folder by its Node id or its UUID. Where a place is named too, a folder of another place "
+        "is null."
+    )
+    async def persisted_folder(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="A Node id or a UUID.")],
+        project_id: ProjectId = None,
+        environment_id: EnvironmentId = None,
+        surface: Annotated[
+            Surface | None, strawberry.argument(description="Only a folder of this surface; any where it is left out.")
+        ] = None,
+    ) -> PersistedFolder | None:
+        return await find_folder(info.context, id, project_id, environment_id, surface)
+
+    @strawberry.field(description="The viewer's folder of one type; null where there is none yet.")
+    async def persisted_folder_by_type(
+        self,
+        info: Info,
+        type: TypeArgument,
+        project_id: ProjectId = None,
+        environment_id: EnvironmentId = None,
+        surface: SurfaceArgument = Surface.WEB,
+    ) -> PersistedFolder | None:
+        return await folder_of_type(info.context, place_or_current(project_id, environment_id), surface, type)
+
+    @strawberry.field(description="What is left of the key's rate limit; null where no rate limit is in force.")
+    def rate_limit(self, info: Info) -> RateLimit | None:
+        _ = info.context.caller
+        state = info.context.rate_limit
+        return (
+            None if state is None else RateLimit(limit=state.limit, remaining=state.remaining, reset_at=state.resets_at)
+        )

@@ -1,0 +1,88 @@
+"""What tests stand on: each database, and the real service on a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, web
+
+from gateway.app import open_application
+from gateway.logs import configure_logs
+from gateway.settings import Settings, load_settings
+from gateway.storage.engine import Database, DatabaseConfig
+from tests.databases import DatabaseServer, PostgreSQLServer, SQLiteServer, running_postgresql
+
+Serve = Callable[..., AbstractAsyncContextManager[ClientSession]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    configure_logs("warning", "json")
+
+
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> SQLiteServer:
+    return SQLiteServer(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQLServer]:
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_server(request: pytest.FixtureRequest) -> DatabaseServer:
+    """A test that asks for this, or for what stands on it, runs on each database."""
+    server: DatabaseServer = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture
+def database_url(database_server: DatabaseServer) -> Iterator[str]:
+    """A database with the example workspace in it."""
+    url = database_server.create()
+    yield url
+    database_server.drop(url)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(DatabaseConfig(url=database_url))
+    yield opened
+    await opened.close()
+
+
+@asynccontextmanager
+async def serving(settings: Settings, **session_options: Any) -> AsyncIterator[ClientSession]:
+    """The service on a free port, and a client of it; the client's paths begin at its root."""
+    async with open_application(settings) as app:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            async with ClientSession(base, **session_options) as client:
+                yield client
+        finally:
+            await runner.cleanup()
+
+
+@pytest.fixture
+def serve(database_url: str) -> Serve:
+    """Starts the service with settings of the test's own: `async with serve(rate_limits=True) as client`."""
+
+    def start(**settings: Any) -> AbstractAsyncContextManager[ClientSession]:
+        return serving(load_settings(database_url=database_url, **settings))
+
+    return start
+
+
+@pytest.fixture
+async def client(serve: Serve) -> AsyncIterator[ClientSession]:
+    """A client of the service with its default settings."""
+    async with serve() as session:
+        yield session
