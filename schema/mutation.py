@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -136,7 +136,9 @@ class DeletePersistedFolderPayload:
 class Mutation:
     @strawberry.mutation(description="Saves one folder of the viewer: creates it, or overwrites the one that is there.")
     async def upsert_persisted_folder(
-        self, info: Info, input: UpsertPersistedFolderInput
+        self,
+        info: Info,
+        input: Annotated[UpsertPersistedFolderInput, strawberry.argument(description="The folder to save, and where.")],
     ) -> UpsertPersistedFolderPayload:
         place = place_or_current(input.project_id, input.environment_id)
         (grant,) = await info.context.write_grants(place, input.surface)
@@ -149,7 +151,11 @@ class Mutation:
 
     @strawberry.mutation(description="Saves several folders of the viewer in one place, all or none.")
     async def upsert_persisted_folders(
-        self, info: Info, input: UpsertPersistedFoldersInput
+        self,
+        info: Info,
+        input: Annotated[
+            UpsertPersistedFoldersInput, strawberry.argument(description="The folders to save, and where.")
+        ],
     ) -> UpsertPersistedFoldersPayload:
         place = place_or_current(input.project_id, input.environment_id)
         (grant,) = await info.context.write_grants(place, input.surface)
@@ -162,7 +168,11 @@ class Mutation:
 
     @strawberry.mutation(description="Changes one folder of the viewer.")
     async def update_persisted_folder(
-        self, info: Info, input: UpdatePersistedFolderInput
+        self,
+        info: Info,
+        input: Annotated[
+            UpdatePersistedFolderInput, strawberry.argument(description="Which folder to change, and how.")
+        ],
     ) -> UpdatePersistedFolderPayload:
         access = await _places(info.context, input)
         folder = FolderInput(_given("type", input.type), _given("protocol", input.protocol), _given("path", input.path))
@@ -176,7 +186,9 @@ class Mutation:
 
     @strawberry.mutation(description="Deletes one folder of the viewer.")
     async def delete_persisted_folder(
-        self, info: Info, input: DeletePersistedFolderInput
+        self,
+        info: Info,
+        input: Annotated[DeletePersistedFolderInput, strawberry.argument(description="Which folder to delete.")],
     ) -> DeletePersistedFolderPayload:
         access = await _places(info.context, input)
         try:
