@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from gateway.access import CURRENT
+from gateway.access import CURRENT, Scope
 from gateway.model import Surface
 from schema import ids
 from schema.connections import After, Before, First, Last
@@ -44,9 +44,11 @@ async def find_folder(
 ) -> PersistedFolder | None:
     """The caller's own folder, unless it is of another place than the one that is named."""
     place = place_of(project_id, environment_id)
-    context.caller.read_reach()
     number = None
-    if place is not None:
+    if place is None:
+        # Before the id is looked at: without the scope, every id is answered alike.
+        context.caller.require(Scope.FOLDER_READ)
+    else:
         number = (await context.read_grant(place, surface or Surface.WEB)).environment.id
     uuid = ids.folder_uuid(text)
     folder = None if uuid is None else await context.load.own_folder.load(uuid)
