@@ -14,7 +14,7 @@ BODY: Final = "body"
 QUERY_STRING: Final = "query string"
 PARAMETER: Final = "personal_api_key"
 
-_BEARER: Final = re.compile(r"Bearer\s+(\S.+)", re.IGNORECASE)
+_BEARER: Final = re.compile(r"Bearer[ \t]+(\S.+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,9 @@ class Credential:
 
 def find_in_header(request: web.BaseRequest) -> Credential | None:
     """None where there is no `Authorization`, or one of another scheme."""
-    match = _BEARER.fullmatch(request.headers.get(hdrs.AUTHORIZATION, ""))
-    return Credential(match[1].strip(), HEADER) if match else None
+    # Of two headers neither is the right one: together they are no key.
+    match = _BEARER.fullmatch(", ".join(request.headers.getall(hdrs.AUTHORIZATION, [])))
+    return Credential(match[1].rstrip(" \t"), HEADER) if match else None
 
 
 def find_in_query(request: web.BaseRequest) -> Credential | None:

@@ -71,5 +71,5 @@ def _known(error: web.HTTPException, request: web.Request) -> GatewayError:
     if isinstance(error, web.HTTPMethodNotAllowed):
         return MethodNotAllowed(request.method)
     if isinstance(error, web.HTTPNotFound):
-        return NotFound()
+        return NotFound("Endpoint not found.")
     raise error

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp.helpers import parse_mimetype
 
-from gateway.errors import NotAcceptable
+from gateway.errors import NotAcceptable, NotFound
 
 _MAX_ENTRIES = 64
 _MAX_INDENT = 8
 
 
-def negotiate_indent(accept: str | None) -> int | None:
-    """How far to indent the answer, None for compact. Raises NotAcceptable.
+def negotiate_indent(format_override: str, accept: Sequence[str]) -> int | None:
+    """How far to indent the answer, None for compact. Raises NotFound or NotAcceptable.
 
-    Of several entries that fit, the one that says most decides; quality values are not looked at.
+    `format_override` is the query parameter `format`: there is `json` only. `accept` has the values of all headers of that name. Of several entries that fit, the one that says most decides; quality values are not looked at.
     """
-    if accept is None:
+    if format_override not in ("", "json"):
+        raise NotFound
+    if not accept:
         return None
     best: tuple[int, int | None] | None = None
-    for entry in accept.split(",")[:_MAX_ENTRIES]:
+    for entry in ",".join(accept).split(",")[:_MAX_ENTRIES]:
         parsed = parse_mimetype(entry.strip())
         main, sub = parsed.type.lower(), "+".join(filter(None, (parsed.subtype, parsed.suffix))).lower()
         if entry.count("/") == 0 or main not in ("*", "application") or sub not in ("*", "json"):

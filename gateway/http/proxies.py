@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from urllib.parse import unquote
+from typing import Final
+from urllib.parse import quote, unquote_to_bytes
 
-from aiohttp import web
+from aiohttp import hdrs, web
+
+from gateway.errors import ParseError
 
 Networks = Sequence[IPv4Network | IPv6Network]
+
+_HOST: Final = re.compile(r"([a-z0-9._-]+|\[[a-f0-9:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
+# What may stand in the path of a URL as it is.
+_SAFE: Final = "/:@&+$,-_.!~*'()"
 
 
 class PublicAddress:
@@ -18,16 +26,19 @@ class PublicAddress:
         self._trusted = tuple(trusted)
 
     def base(self, request: web.Request) -> str:
-        """As `https://folders.example`, without a path."""
-        scheme, host = request.scheme, request.host
+        """As `https://folders.example`, without a path. Raises ParseError where the client's host is none."""
+        scheme, host = request.scheme, request.headers.get(hdrs.HOST, "")
         if self._trusted and self._is_trusted(request.remote):
-            scheme = _first(request.headers.get("X-Forwarded-Proto")) or scheme
+            forwarded_scheme = _first(request.headers.get("X-Forwarded-Proto")).lower()
+            scheme = forwarded_scheme if forwarded_scheme in ("http", "https") else scheme
             host = _first(request.headers.get("X-Forwarded-Host")) or host
+        if not _HOST.fullmatch(host):
+            raise ParseError("Invalid host in request.")
         return f"{scheme}://{host}"
 
     def url(self, request: web.Request) -> str:
-        """Absolute, without the query; the path as the client wrote it."""
-        return self.base(request) + unquote(request.rel_url.raw_path)
+        """Absolute, without the query."""
+        return self.base(request) + quote(unquote_to_bytes(request.rel_url.raw_path), safe=_SAFE)
 
     def _is_trusted(self, remote: str | None) -> bool:
         try:

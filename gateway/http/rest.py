@@ -100,7 +100,9 @@ class RestEndpoints:
         found = []
         for route in ROUTES:
             handler = self._handler(route)
-            for path in (route.path, route.path + "/{folder_id}"):
+            # Braces too may stand in an id; aiohttp's own pattern leaves them out.
+            list_path = route.path.replace("{place}", "{place:[^/]+}")
+            for path in (list_path, list_path + "/{folder_id:[^/]+}"):
                 found += [web.route("*", path, handler), web.route("*", path + "/", handler)]
         return found
 
@@ -120,8 +122,8 @@ class RestEndpoints:
         return handle
 
     async def _answer(self, call: _Call) -> web.Response:
-        method = call.request.method
-        call.indent = negotiate_indent(call.request.headers.get(hdrs.ACCEPT))
+        method, query, headers = call.request.method, call.request.query, call.request.headers
+        call.indent = negotiate_indent(query.getall("format", [""])[-1], headers.getall(hdrs.ACCEPT, []))
         caller = await self._authenticate(call)
         if method in _SAFE:
             grant = await self._callers.read_grant(caller, call.place, call.route.surface)

@@ -1,4 +1,4 @@
-"""Errors as the REST endpoints answer them (contract/rest.md, 'Errors'). GraphQL's are in `graphql_errors.py`."""
+"""Errors as the REST endpoints answer them (contract/rest.md, 'Errors'). GraphQL's are in `graphql/errors.py`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Any
 
 from aiohttp import hdrs
 
-from gateway.errors import GatewayError, Throttled, Unauthenticated
+from gateway.errors import GatewayError, NotFound, Throttled, Unauthenticated
 
 
 def error_body(error: GatewayError) -> dict[str, Any]:
-    return {"type": error.type, "code": error.code, "detail": error.detail, "attr": error.attr}
+    # `attr` is a field of the body; the id of a folder stands in the URL.
+    attr = None if isinstance(error, NotFound) else error.attr
+    return {"type": error.type, "code": error.code, "detail": error.detail, "attr": attr}
 
 
 def error_headers(error: GatewayError) -> dict[str, str]:

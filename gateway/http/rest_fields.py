@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gateway.errors import InvalidField
 from gateway.folders import FolderInput
-from gateway.http.bodies import Form
+from gateway.http.forms import Form
 from gateway.model import Folder, FolderType, format_time
 
 _LEFT_OUT: Final = object()

@@ -1,0 +1,100 @@
+"""Forms in request bodies: URL-encoded and multipart, as Django reads them.
+
+Multipart is read by a parser of our own: those of the standard library are for mail, where
+encodings nest and lines fold, and aiohttp's is for streams.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from contextlib import suppress
+from email.message import Message
+from pathlib import PurePath
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from gateway.errors import ParseError
+
+_MAX_FIELDS: Final = 1000
+_MAX_PART_HEAD: Final = 1024
+_BOUNDARY: Final = re.compile(r"[ -~]{0,200}[!-~]")
+
+
+class Upload:
+    """A file in a form: no field of a folder takes one. Its text is its base name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __str__(self) -> str:
+        return self._name
+
+
+class Form(dict[str, Any]):
+    """A form's fields; of a field that stands there more than once, the last. An empty optional field counts as left out."""
+
+
+def parse_form(body: bytes, charset: str) -> Form:
+    """Raises ParseError."""
+    try:
+        text = body.decode(charset)
+    except UnicodeDecodeError:
+        text = body.decode("latin-1")
+    try:
+        return Form(parse_qsl(text, keep_blank_values=True, encoding=charset, max_num_fields=_MAX_FIELDS))
+    except ValueError:
+        raise ParseError(f"Form parse error - more than {_MAX_FIELDS} fields") from None
+
+
+def parse_multipart(body: bytes, content_type: str, charset: str) -> Form:
+    """A part without a name, or with a head that is cut off, counts as not there. Raises ParseError."""
+    boundary = _parameter(content_type, "boundary")
+    if boundary is None or not _BOUNDARY.fullmatch(boundary):
+        raise ParseError(f"Multipart form parse error - Invalid boundary in multipart: {boundary}")
+    separator = b"--" + boundary.encode()
+    if body.count(separator) > _MAX_FIELDS + 1:
+        raise ParseError(f"Multipart form parse error - more than {_MAX_FIELDS} fields")
+    form, uploads = Form(), Form()
+    parts = body.split(separator)
+    for part in parts[:-1]:
+        # The end of the line before a boundary belongs to the boundary.
+        _read_part(part.removesuffix(b"\n").removesuffix(b"\r"), charset, form, uploads)
+    _read_part(parts[-1], charset, form, uploads)
+    # A file beats a field of the same name, wherever they stand.
+    form.update(uploads)
+    return form
+
+
+def _read_part(part: bytes, charset: str, form: Form, uploads: Form) -> None:
+    end = part.find(b"\r\n\r\n", 0, _MAX_PART_HEAD)
+    if end < 0:
+        return
+    head, content = part[:end].decode("utf-8", "replace"), part[end + 4 :]
+    headers = {
+        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in head.split("\r\n"))
+    }
+    disposition = headers.get("content-disposition", "")
+    name = _parameter(disposition, "name")
+    if name is None:
+        return
+    # A file box that was left empty has an empty name, and is a field.
+    if filename := _parameter(disposition, "filename"):
+        if base := PurePath(filename.replace("\\", "/")).name:
+            uploads[name] = Upload(base)
+        return
+    if headers.get("content-transfer-encoding", "").lower() == "base64":
+        with suppress(binascii.Error):
+            content = base64.b64decode(content)
+    form[name] = content.decode(charset, "replace")
+
+
+def _parameter(header: str, name: str) -> str | None:
+    message = Message()
+    message["Content-Type"] = header
+    value = message.get_param(name)
+    if isinstance(value, tuple):
+        # An extended parameter of RFC 2231: charset, language, text.
+        return value[2]
+    return value
