@@ -8,14 +8,23 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
-import yaml
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictBool,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from gateway.access import is_known_scope
+from gateway.json_or_yaml import read_json_or_yaml
 from gateway.model import MAX_ID
 
 T = TypeVar("T")
@@ -30,8 +39,8 @@ class WorkspaceError(Exception):
 
 
 def _storable(text: str) -> str:
-    # PostgreSQL refuses U+0000, and both databases lone surrogates.
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    # PostgreSQL refuses it. Lone surrogates, which both databases refuse, are no string to pydantic.
+    if "\0" in text:
         raise PydanticCustomError("text", "has a character that cannot be stored")
     return text
 
@@ -49,8 +58,15 @@ def _known_scope(scope: str) -> str:
     return scope
 
 
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("time", "is out of range") from None
+
+
 Name = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_storable)]
-Number = Annotated[int, Field(gt=0, le=MAX_ID)]
+Number = Annotated[int, Field(gt=0, le=MAX_ID, strict=True)]
 
 
 class _Part(BaseModel):
@@ -83,7 +99,7 @@ class OrganizationEntry(_Part):
 class UserEntry(_Part):
     email: Name
     name: Name
-    is_active: bool = True
+    is_active: StrictBool = True
     current_environment: Number | None = None
 
 
@@ -94,7 +110,7 @@ class KeyEntry(_Part):
     scopes: list[Annotated[str, AfterValidator(_known_scope)]]
     scoped_environments: list[Number] = []
     scoped_organizations: list[UUID] = []
-    expires_at: AwareDatetime | None = None
+    expires_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
 
 
 class Workspace(_Part):
@@ -105,7 +121,10 @@ class Workspace(_Part):
 
 def parse_workspace(text: str) -> Workspace:
     """Reads JSON or YAML. Raises WorkspaceError."""
-    document = _read(text)
+    try:
+        document = read_json_or_yaml(text)
+    except ValueError as error:
+        raise WorkspaceError([f"the document: {error}"]) from None
     if not isinstance(document, dict):
         raise WorkspaceError(["the document: must be an object with organizations, users and api_keys"])
     try:
@@ -116,34 +135,6 @@ def parse_workspace(text: str) -> Workspace:
     if problems:
         raise WorkspaceError(problems)
     return workspace
-
-
-def _read(text: str) -> Any:
-    if text.lstrip().startswith("{"):
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            # What is no JSON may still be YAML in flow style; where it is neither, this is the better message.
-            json_problem = str(error)
-    else:
-        json_problem = None
-    try:
-        return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
-    except (yaml.YAMLError, ValueError) as error:
-        raise WorkspaceError([f"the document: {json_problem or ' '.join(str(error).split())}"]) from None
-    except RecursionError:
-        raise WorkspaceError(["the document: is nested too deeply"]) from None
-
-
-class _Loader(yaml.SafeLoader):
-    """Times without an offset are taken as UTC, as YAML says; the safe loader would leave them naive."""
-
-    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> Any:
-        value = super().construct_yaml_timestamp(node)
-        return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
-
-
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
 
 
 def _line(detail: ErrorDetails) -> str:

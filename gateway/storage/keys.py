@@ -99,9 +99,11 @@ class KeyStore:
         return ShownKey(key_id, value)
 
     async def listed(self, user: str | None = None) -> list[KeyInfo]:
-        """All keys, or one user's, by user and label."""
+        """All keys, or one user's, by user and label. Raises KeyProblem where there is no such user."""
         statement = select(api_keys, users.c.email).join_from(api_keys, users).order_by(users.c.email, api_keys.c.label)
         if user is not None:
+            if not await self._database.fetch(select(users.c.id).where(users.c.email == user)):
+                raise KeyProblem(f"no user {user!r}")
             statement = statement.where(users.c.email == user)
         return [_info(row) for row in await self._database.fetch(statement)]
 
