@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import strawberry
-from graphql import GraphQLSchema, lexicographic_sort_schema, print_schema
+from graphql import (
+    GraphQLArgument,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    Undefined,
+    lexicographic_sort_schema,
+    print_schema,
+)
 from strawberry.schema.config import StrawberryConfig
 
 from schema.mutation import Mutation
@@ -23,7 +33,22 @@ def build_schema() -> GraphQLSchema:
     schema = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))
     graphql_schema = schema._schema
     graphql_schema.description = _DESCRIPTION
+    _drop_null_defaults(graphql_schema)
     return graphql_schema
+
+
+def _drop_null_defaults(schema: GraphQLSchema) -> None:
+    """Strawberry makes a Python default of None a default of null, which the public schema does not have."""
+    for named in schema.type_map.values():
+        if isinstance(named, GraphQLInputObjectType):
+            inputs: Iterable[GraphQLInputField | GraphQLArgument] = named.fields.values()
+        elif isinstance(named, GraphQLObjectType):
+            inputs = [argument for field in named.fields.values() for argument in field.args.values()]
+        else:
+            continue
+        for each in inputs:
+            if each.default_value is None:
+                each.default_value = Undefined
 
 
 def print_sdl(schema: GraphQLSchema) -> str:
