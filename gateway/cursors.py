@@ -44,7 +44,7 @@ class BoundCursors:
 
     def encode(self, key: Sequence[Part]) -> str:
         payload = json.dumps(key, separators=(",", ":")).encode()
-        return base64.urlsafe_b64encode(self._mac(payload) + payload).decode().rstrip("=")
+        return _spell(self._mac(payload) + payload)
 
     def decode(self, cursor: str, argument: str) -> list[Part]:
         """Raises InvalidInput that names `argument`."""
@@ -55,7 +55,8 @@ class BoundCursors:
         except (ValueError, binascii.Error):
             raise _bad_cursor(argument) from None
         mac, payload = raw[:_MAC_SIZE], raw[_MAC_SIZE:]
-        if not hmac.compare_digest(mac, self._mac(payload)):
+        # Base 64 has several spellings of the same bytes; ours is the only one that counts.
+        if not hmac.compare_digest(mac, self._mac(payload)) or cursor != _spell(raw):
             raise _bad_cursor(argument)
         # Signed, so it is what `encode` wrote.
         key: list[Part] = json.loads(payload)
@@ -65,6 +66,10 @@ class BoundCursors:
         # The length keeps "owner + payload" from being cut at another place.
         message = len(self._owner).to_bytes(4, "big") + self._owner + payload
         return hmac.digest(self._secret, message, hashlib.sha256)[:_MAC_SIZE]
+
+
+def _spell(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _bad_cursor(argument: str) -> InvalidInput:

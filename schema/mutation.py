@@ -29,7 +29,7 @@ _PATH = "Path within the protocol; at most 4,096 characters. Spaces around it ar
 _FOLDER_ID = "Node id or UUID."
 _EXPECTED = "Refuse where the folder has changed since: the `updatedAt` that was read."
 
-# What a person can correct; GatewayErrors of another kind are errors of the operation.
+# What a person can correct about a folder that is there; GatewayErrors of another kind are errors of the operation.
 _CORRECTABLE = (InvalidFields, Conflict, Stale, NotFound)
 
 
@@ -145,7 +145,7 @@ class Mutation:
         folder = FolderInput(input.type, input.protocol, input.path)
         try:
             stored, created = await info.context.folders.upsert(grant, folder)
-        except _CORRECTABLE as error:
+        except InvalidFields as error:
             return UpsertPersistedFolderPayload(user_errors=_user_errors(error))
         return UpsertPersistedFolderPayload(persisted_folder=PersistedFolder.of(stored), created=created)
 
@@ -162,7 +162,7 @@ class Mutation:
         folders = [FolderInput(draft.type, draft.protocol, draft.path) for draft in input.folders]
         try:
             stored = await info.context.folders.upsert_all(grant, folders)
-        except _CORRECTABLE as error:
+        except InvalidFields as error:
             return UpsertPersistedFoldersPayload(user_errors=_user_errors(error, "folders"))
         return UpsertPersistedFoldersPayload(persisted_folders=[PersistedFolder.of(folder) for folder, _ in stored])
 
@@ -178,7 +178,7 @@ class Mutation:
         folder = FolderInput(_given("type", input.type), _given("protocol", input.protocol), _given("path", input.path))
         try:
             stored = await info.context.folders.update(
-                access, _folder_id(input.id), folder, input.expected_updated_at or None
+                access, _folder_id(input.id), folder, _or_none(input.expected_updated_at)
             )
         except _CORRECTABLE as error:
             return UpdatePersistedFolderPayload(user_errors=_user_errors(error))
@@ -193,7 +193,7 @@ class Mutation:
         access = await _places(info.context, input)
         try:
             folder: Folder = await info.context.folders.delete(
-                access, _folder_id(input.id), input.expected_updated_at or None
+                access, _folder_id(input.id), _or_none(input.expected_updated_at)
             )
         except _CORRECTABLE as error:
             return DeletePersistedFolderPayload(user_errors=_user_errors(error))
@@ -204,11 +204,16 @@ async def _places(
     context: Context, input: UpdatePersistedFolderInput | DeletePersistedFolderInput
 ) -> Sequence[WriteGrant] | FolderWriteReach:
     """Where the folder may be: at the place that the input names, or anywhere that the key reaches."""
-    surface = input.surface or None
-    place = place_of(input.project_id or None, input.environment_id or None)
+    surface = _or_none(input.surface)
+    # An empty text names a place, one that there is not: it must not mean everywhere.
+    place = place_of(_or_none(input.project_id), _or_none(input.environment_id))
     if place is None:
         return context.caller.write_reach(surface)
     return await context.write_grants(place, *([surface] if surface else Surface))
+
+
+def _or_none(value: T | None) -> T | None:
+    return None if value is strawberry.UNSET else value
 
 
 def _folder_id(text: str) -> UUID:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -12,15 +13,19 @@ from strawberry.types.scalar import ScalarDefinition
 
 from gateway.model import format_time
 
+# `datetime.fromisoformat` takes more than RFC 3339, as weeks, and less, as a small z.
+_RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
 
 def _parse_time(value: Any) -> datetime:
+    text = value.upper() if isinstance(value, str) else ""
     try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value.upper() else None
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise GraphQLError("DateTime must be an RFC 3339 time with an offset, as 2026-01-31T09:30:00.123456Z.")
-    return time.astimezone(UTC)
+        if _RFC_3339.fullmatch(text):
+            # A year at either end can leave the calendar on its way to UTC.
+            return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise GraphQLError("DateTime must be an RFC 3339 time with an offset, as 2026-01-31T09:30:00.123456Z.")
 
 
 def _parse_uuid(value: Any) -> UUID:

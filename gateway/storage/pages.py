@@ -58,11 +58,11 @@ def slice_page(rows: Iterable[T], key: Callable[[T], K], window: Window[K]) -> P
     inside: list[T] = []
     for row in rows:
         position = key(row)
-        if window.after is not None and position <= window.after:
-            below = True
-        elif window.before is not None and position >= window.before:
-            above = True
-        else:
+        is_below = window.after is not None and position <= window.after
+        # Both at once, where the two cursors stand in the wrong order.
+        is_above = window.before is not None and position >= window.before
+        below, above = below or is_below, above or is_above
+        if not is_below and not is_above:
             inside.append(row)
     return _cut(inside, window, below=below, above=above)
 

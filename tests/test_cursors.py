@@ -1,0 +1,124 @@
+"""Cursors alone; what lists do with them is in tests/schema/test_pages.py."""
+
+from __future__ import annotations
+
+import string
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.cursors import BoundCursors, CursorSigner
+from gateway.errors import InvalidInput
+from gateway.model import MAX_ID
+
+_SECRET = b"s" * 32
+parts = st.lists(
+    st.integers(1, MAX_ID) | st.sampled_from(["web", "desktop", "custom_products"]), min_size=1, max_size=3
+)
+
+
+def _cursors(*owner: object, secret: bytes = _SECRET) -> BoundCursors:
+    return CursorSigner(secret).bind(*(owner or ("field", "user")))  # type: ignore[arg-type]
+
+
+@given(parts)
+@settings(max_examples=100, deadline=None)
+def test_a_cursor_opens_to_what_was_put_in(key: list[str | int]) -> None:
+    assert _cursors().decode(_cursors().encode(key), "after") == key
+
+
+@pytest.mark.parametrize("key", [["home"], [1], [12], [123], [MAX_ID, "desktop", "custom_products"]])
+def test_a_cursor_with_any_other_character_is_refused(key: list[str | int]) -> None:
+    # The last character of base 64 has bits that mean nothing, and decoders ignore them.
+    cursor = _cursors().encode(key)
+    for position, character in enumerate(cursor):
+        for other in set(string.ascii_letters + string.digits + "-_+/=") - {character}:
+            _refused(cursor[:position] + other + cursor[position + 1 :])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c + "=",
+        lambda c: c + "==",
+        lambda c: c + "A",
+        lambda c: c[:-1],
+        lambda c: c[1:],
+        lambda c: " " + c,
+        lambda c: c + "\n",
+        lambda c: c.swapcase(),
+    ],
+)
+def test_a_cursor_with_more_or_less_is_refused(change) -> None:  # type: ignore[no-untyped-def]
+    for key in (["home"], [1], [12], [123]):
+        _refused(change(_cursors().encode(key)))
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "",
+        "=",
+        "====",
+        "a",
+        "null",
+        "MQ",
+        "A" * 22,
+        "A" * 256,
+        "A" * 257,
+        "A" * 1_000_000,
+        "\0",
+        "é",
+        "\ud800",
+        "😀" * 10,
+    ],
+)
+def test_junk_is_refused(junk: str) -> None:
+    _refused(junk)
+
+
+def test_the_error_names_the_argument() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        _cursors().decode("junk", "before")
+    assert (caught.value.detail, caught.value.attr) == ("Argument 'before' is no cursor of this list.", "before")
+
+
+def test_another_list_has_other_cursors() -> None:
+    owners = [
+        ("a", "b"),
+        ("ab",),
+        ("a", "b", None),
+        ("a", ["b"]),
+        (["a", "b"],),
+        ("a", None),
+        ("a", []),
+        ("a", 1),
+        ("a", "1"),
+    ]
+    cursors = [_cursors(*owner).encode([1]) for owner in owners]
+    assert len(set(cursors)) == len(owners)
+    for index, owner in enumerate(owners):
+        for other, cursor in enumerate(cursors):
+            if index != other:
+                with pytest.raises(InvalidInput):
+                    _cursors(*owner).decode(cursor, "after")
+
+
+def test_a_key_cannot_be_moved_into_the_owner() -> None:
+    """What is signed is not merely one text after the other."""
+    mac = urlsafe_b64decode(_cursors("a").encode([1]) + "=" * 8)[:16]
+    forged = urlsafe_b64encode(mac + b'"a"][1]').decode().rstrip("=")
+    with pytest.raises(InvalidInput):
+        CursorSigner(_SECRET).bind().decode(forged, "after")
+
+
+def test_another_secret_has_other_cursors() -> None:
+    with pytest.raises(InvalidInput):
+        _cursors(secret=b"t" * 32).decode(_cursors().encode([1]), "after")
+
+
+def _refused(cursor: str) -> None:
+    with pytest.raises(InvalidInput):
+        _cursors().decode(cursor, "after")
