@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import fields
 
 from aiohttp import web
 
@@ -12,6 +13,14 @@ from gateway.cursors import CursorSigner
 from gateway.folders import FolderService
 from gateway.http.boundary import boundary
 from gateway.http.graphql.endpoint import EndpointOptions, GraphQLEndpoint
+from gateway.http.graphql.limits import Limits
+from gateway.http.graphql.persisted import (
+    AutomaticDocuments,
+    DocumentSource,
+    TrustedDocuments,
+    UnsupportedDocuments,
+    load_manifest,
+)
 from gateway.http.health import HealthEndpoints
 from gateway.http.openapi import OpenApiEndpoint
 from gateway.http.proxies import PublicAddress
@@ -51,11 +60,15 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
                 Services(directory, folders, CursorSigner(await _cursor_secret(settings, database))),
                 callers,
                 throttle,
+                _document_source(settings),
+                graphql_limits(settings),
                 EndpointOptions(
                     max_body_size=settings.max_body_size,
                     operation_timeout=settings.operation_timeout,
                     introspection=settings.introspection,
                     graphiql=settings.graphiql,
+                    http_status_profile=settings.http_status_profile,
+                    max_validation_errors=settings.max_validation_errors,
                 ),
             ),
             HealthEndpoints(database.check),
@@ -64,6 +77,16 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
         ):
             app.add_routes(endpoint.routes())
         yield app
+
+
+def graphql_limits(settings: Settings) -> Limits:
+    return Limits(**{field.name: getattr(settings, f"max_{field.name}") for field in fields(Limits)})
+
+
+def _document_source(settings: Settings) -> DocumentSource:
+    if settings.trusted_documents is not None:
+        return TrustedDocuments(load_manifest(settings.trusted_documents))
+    return AutomaticDocuments() if settings.persisted_queries else UnsupportedDocuments()
 
 
 def _throttle(settings: Settings) -> Throttle | None:

@@ -6,6 +6,7 @@ All are checked at start, and all that is wrong is told at once. docs/operators/
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -95,6 +96,29 @@ class Settings(BaseSettings):
     )
     max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
     operation_timeout: float = Field(10, gt=0, description="How long a GraphQL operation may take.")
+    max_tokens: int = Field(2000, ge=1, description="Tokens of a GraphQL document; comments count too.")
+    max_depth: int = Field(12, ge=1, description="Fields of a GraphQL operation below each other.")
+    max_introspection_depth: int = Field(
+        20, ge=15, description="The same below `__schema` and `__type`; the standard introspection query needs 14."
+    )
+    max_fields: int = Field(2000, ge=1, description="Fields of an operation, each fragment counted where it is spread.")
+    max_root_fields: int = Field(30, ge=1, description="Fields at the root of an operation.")
+    max_aliases: int = Field(30, ge=0, description="Aliases in an operation.")
+    max_directives: int = Field(50, ge=0, description="Directives in an operation.")
+    max_nodes: int = Field(
+        10_000, ge=1, description="Objects that an operation may return: its page sizes multiplied, and added up."
+    )
+    max_validation_errors: int = Field(5, ge=1, description="How many errors of a document are reported.")
+    persisted_queries: bool = Field(True, description="Whether clients may use automatic persisted queries.")
+    trusted_documents: Path | None = Field(
+        None,
+        description="A manifest of documents, as Relay, graphql-codegen or Apollo write it. Nothing else runs then.",
+    )
+    http_status_profile: Literal["stable", "draft"] = Field(
+        "stable",
+        description="`draft` answers with the statuses of the newest GraphQL-over-HTTP draft: 422 for documents and "
+        "variables that do not fit, 294 for partial answers.",
+    )
     introspection: Literal["public", "key", "off"] = Field(
         "public", description="Who may introspect the schema: everyone, callers with a key, or nobody."
     )

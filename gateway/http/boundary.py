@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 REQUEST_ID: Final = "X-Request-Id"
 REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
+# What an endpoint adds to the line of its request in the log.
+LOG_FIELDS_KEY: Final = web.RequestKey("log_fields", dict[str, str | None])
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -50,6 +52,7 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
             path=request.path,
             status=response.status,
             milliseconds=round((time.perf_counter() - started) * 1000, 2),
+            **request.get(LOG_FIELDS_KEY, {}),
         )
     if not response.prepared:
         response.headers[REQUEST_ID] = request_id

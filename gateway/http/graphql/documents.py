@@ -1,104 +1,186 @@
-"""From the text of a document to a validated operation; what was validated once is kept."""
+"""From the text of a document to an operation that fits the schema and the limits; what passed once is kept."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
 
 from graphql import (
     DocumentNode,
     FieldNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
+    Source,
     Visitor,
-    parse,
     validate,
     visit,
 )
+from graphql.language.parser import Parser
+from graphql.validation.rules import overlapping_fields_can_be_merged
 
 from gateway.http.graphql.errors import (
     OPERATION_UNRESOLVED,
     PARSE_FAILED,
+    TOO_COMPLEX,
     VALIDATION_FAILED,
     RequestRefused,
 )
+from gateway.http.graphql.lexer import FastLexer, TooManyTokens
+from gateway.http.graphql.limits import LimitExceeded, Limits, check_document
+from gateway.http.graphql.nodes import NodeEstimate
 
-_MAX_ERRORS: Final = 5
-_MAX_DOCUMENTS: Final = 1000
-_MAX_CHARACTERS: Final = 4 * 1024 * 1024
+T = TypeVar("T")
+
 _INTROSPECTION_FIELDS: Final = frozenset({"__schema", "__type"})
+_META_FIELDS: Final = _INTROSPECTION_FIELDS | {"__typename"}
+
+# graphql-core compares fields of the same name in pairs. A document within our limits needs a few
+# thousand comparisons; the default of half a million takes most of a second.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a document, and what it may return at most."""
+
+    node: OperationDefinitionNode
+    nodes: NodeEstimate
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that fits the schema."""
+    """A document that fits the schema and the limits. `is_public` tells that it only introspects."""
 
+    text: str
     node: DocumentNode
     introspects: bool
+    is_public: bool
+    operations: dict[str | None, Operation] = field(repr=False)
 
-    def operation(self, name: str | None) -> OperationDefinitionNode:
+    def operation(self, name: str | None) -> Operation:
         """Raises RequestRefused where `name` names none, or is left out though there are several."""
-        operations = [each for each in self._operations() if name is None or (each.name and each.name.value == name)]
-        if len(operations) == 1:
-            return operations[0]
         if name is not None:
+            found = self.operations.get(name)
+            if found is not None:
+                return found
             message = f"There is no operation named {name!r} in the document."
-        elif operations:
+        elif len(self.operations) == 1:
+            return next(iter(self.operations.values()))
+        elif self.operations:
             message = "The document has several operations: 'operationName' must name one."
         else:
             message = "The document has no operation."
         raise RequestRefused([GraphQLError(message)], OPERATION_UNRESOLVED)
 
-    def _operations(self) -> Iterator[OperationDefinitionNode]:
-        return (each for each in self.node.definitions if isinstance(each, OperationDefinitionNode))
-
 
 class Documents:
-    """Parses and validates; keeps the last documents that fit, up to a number and a total length."""
+    """Parses, measures and validates; keeps the last documents that passed, up to a number and a total length."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, max_errors: int, max_page_size: int) -> None:
         self._schema = schema
-        self._kept: OrderedDict[str, Document] = OrderedDict()
-        self._characters = 0
+        self._limits = limits
+        self._max_errors = max_errors
+        self._max_page_size = max_page_size
+        self._kept: BoundedTexts[Document] = BoundedTexts()
 
     def get(self, text: str, *, hide_suggestions: bool) -> Document:
         """Raises RequestRefused."""
         document = self._kept.get(text)
-        if document is not None:
-            self._kept.move_to_end(text)
-            return document
-        document = self._validated(text, hide_suggestions)
-        self._keep(text, document)
+        if document is None:
+            document = self._checked(text, hide_suggestions)
+            self._kept.put(text, document, len(text))
         return document
 
-    def _validated(self, text: str, hide_suggestions: bool) -> Document:
+    def _checked(self, text: str, hide_suggestions: bool) -> Document:
+        node = self._parsed(text)
         try:
-            node = parse(text)
-        except GraphQLSyntaxError as error:
-            raise RequestRefused([error], PARSE_FAILED) from None
-        except RecursionError:
-            raise RequestRefused([GraphQLError("The document is nested too deeply.")], PARSE_FAILED) from None
-        errors = validate(self._schema, node, max_errors=_MAX_ERRORS, hide_suggestions=hide_suggestions)
+            check_document(node, self._limits)
+        except LimitExceeded as exceeded:
+            raise RequestRefused([exceeded.error()], TOO_COMPLEX) from None
+        errors = validate(self._schema, node, max_errors=self._max_errors, hide_suggestions=hide_suggestions)
         if errors:
             raise RequestRefused(errors, VALIDATION_FAILED)
-        finder = _IntrospectionFinder()
+        finder = _FieldFinder()
         visit(node, finder)
-        return Document(node, finder.found)
+        return Document(
+            text=text,
+            node=node,
+            introspects=bool(finder.found & _INTROSPECTION_FIELDS),
+            is_public=_only_introspects(node),
+            operations=dict(self._operations(node)),
+        )
 
-    def _keep(self, text: str, document: Document) -> None:
-        self._kept[text] = document
-        self._characters += len(text)
-        while len(self._kept) > _MAX_DOCUMENTS or self._characters > _MAX_CHARACTERS:
-            dropped, _ = self._kept.popitem(last=False)
-            self._characters -= len(dropped)
+    def _parsed(self, text: str) -> DocumentNode:
+        source = Source(text)
+        try:
+            return Parser(source, lexer=FastLexer(source, self._limits.tokens)).parse_document()
+        except GraphQLSyntaxError as error:
+            raise RequestRefused([error], PARSE_FAILED) from None
+        except TooManyTokens:
+            exceeded = LimitExceeded("tokens", self._limits.tokens, None)
+            raise RequestRefused([exceeded.error()], TOO_COMPLEX) from None
+        except RecursionError:
+            # Only brackets nest without end: some two hundred of them, far more than the depth that is allowed.
+            exceeded = LimitExceeded("depth", self._limits.depth, None)
+            raise RequestRefused([exceeded.error()], TOO_COMPLEX) from None
+
+    def _operations(self, document: DocumentNode) -> Iterator[tuple[str | None, Operation]]:
+        fragments = {
+            definition.name.value: definition
+            for definition in document.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        for definition in document.definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                estimate = NodeEstimate(self._schema, definition, fragments, self._max_page_size)
+                yield definition.name.value if definition.name else None, Operation(definition, estimate)
 
 
-class _IntrospectionFinder(Visitor):
-    found = False
+class BoundedTexts(Generic[T]):
+    """The values that were asked for last, by a text; bounded by their number and by the sum of their sizes."""
+
+    def __init__(self, max_items: int = 1000, max_size: int = 4 * 1024 * 1024) -> None:
+        self._items: OrderedDict[str, tuple[T, int]] = OrderedDict()
+        self._max_items = max_items
+        self._max_size = max_size
+        self._size = 0
+
+    def get(self, text: str) -> T | None:
+        item = self._items.get(text)
+        if item is None:
+            return None
+        self._items.move_to_end(text)
+        return item[0]
+
+    def put(self, text: str, value: T, size: int) -> None:
+        if text in self._items:
+            self._size -= self._items.pop(text)[1]
+        self._items[text] = (value, size)
+        self._size += size
+        while len(self._items) > self._max_items or self._size > self._max_size:
+            _, (_, dropped) = self._items.popitem(last=False)
+            self._size -= dropped
+
+
+class _FieldFinder(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
-        self.found = self.found or node.name.value in _INTROSPECTION_FIELDS
+        self.found.add(node.name.value)
+
+
+def _only_introspects(document: DocumentNode) -> bool:
+    """Whether all root fields are of introspection; fragments at the root are not looked into."""
+    return all(
+        isinstance(selection, FieldNode) and selection.name.value in _META_FIELDS
+        for definition in document.definitions
+        if isinstance(definition, OperationDefinitionNode)
+        for selection in definition.selection_set.selections
+    )

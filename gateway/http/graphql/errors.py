@@ -16,6 +16,10 @@ PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
 OPERATION_UNRESOLVED: Final = "OPERATION_RESOLUTION_FAILURE"
 BAD_USER_INPUT: Final = "BAD_USER_INPUT"
+TOO_COMPLEX: Final = "QUERY_TOO_COMPLEX"
+PERSISTED_QUERY_NOT_FOUND: Final = "PERSISTED_QUERY_NOT_FOUND"
+PERSISTED_QUERY_NOT_SUPPORTED: Final = "PERSISTED_QUERY_NOT_SUPPORTED"
+PERSISTED_QUERY_ONLY: Final = "PERSISTED_QUERY_ONLY"
 
 _CODES: Final = {
     401: "UNAUTHENTICATED",
@@ -32,6 +36,8 @@ _CODES: Final = {
 }
 
 Rendered = dict[str, Any]
+
+_MAX_MESSAGE_LENGTH: Final = 1000
 
 
 class RequestRefused(Exception):
@@ -80,8 +86,13 @@ def _extensions(error: GatewayError, request_id: str) -> Rendered:
     return extensions
 
 
+def _bounded(message: str) -> str:
+    # A message repeats what the document holds, and that may be a mebibyte.
+    return message if len(message) <= _MAX_MESSAGE_LENGTH else message[:_MAX_MESSAGE_LENGTH] + "…"
+
+
 def _rendered(error: GraphQLError, extensions: Mapping[str, Any], message: str | None = None) -> Rendered:
-    rendered: Rendered = {"message": error.message if message is None else message}
+    rendered: Rendered = {"message": _bounded(error.message if message is None else message)}
     if error.locations:
         rendered["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
     if error.path is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import hdrs, web
 
@@ -12,14 +12,19 @@ from gateway.http.bodies import read_limited
 from gateway.http.graphql.negotiation import JSON, charset_of
 from gateway.http.json import decode_json
 
+# Of the draft on persisted documents, and of Relay.
+_DOCUMENT_IDS: Final = ("documentId", "doc_id")
+
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """`variables` are as the client sent them."""
+    """As the client sent it. `query` None means that it names a persisted document instead, or nothing."""
 
-    query: str
+    query: str | None
     operation_name: str | None
     variables: dict[str, Any]
+    extensions: dict[str, Any]
+    document_id: str | None
 
 
 async def read_request(request: web.Request, max_body_size: int) -> GraphQLRequest:
@@ -34,7 +39,7 @@ async def read_request(request: web.Request, max_body_size: int) -> GraphQLReque
 
 def _from_query(request: web.Request) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
-    for name in ("query", "operationName", "variables", "extensions"):
+    for name in ("query", "operationName", "variables", "extensions", *_DOCUMENT_IDS):
         values = request.query.getall(name, [])
         if len(values) > 1:
             raise InvalidInput(f"Parameter '{name}' stands in the URL more than once.")
@@ -61,15 +66,16 @@ def _checked(body: Any) -> GraphQLRequest:
         raise InvalidInput("Batching is off: the request body must be one object, not a list.")
     if not isinstance(body, dict):
         raise InvalidInput("The request body must be a JSON object.")
-    query = body.get("query")
-    if query is None:
-        raise InvalidInput("The request has no 'query'.", attr="query")
-    if not isinstance(query, str):
-        raise InvalidInput("'query' must be a string.", attr="query")
-    operation_name = body.get("operationName")
-    if operation_name is not None and not isinstance(operation_name, str):
-        raise InvalidInput("'operationName' must be a string.", attr="operationName")
+    for name in ("query", "operationName", *_DOCUMENT_IDS):
+        if not isinstance(body.get(name), (str, type(None))):
+            raise InvalidInput(f"'{name}' must be a string.", attr=name)
     for name in ("variables", "extensions"):
         if not isinstance(body.get(name), (dict, type(None))):
             raise InvalidInput(f"'{name}' must be an object.", attr=name)
-    return GraphQLRequest(query, operation_name or None, body.get("variables") or {})
+    return GraphQLRequest(
+        query=body.get("query"),
+        operation_name=body.get("operationName") or None,
+        variables=body.get("variables") or {},
+        extensions=body.get("extensions") or {},
+        document_id=next((body[name] for name in _DOCUMENT_IDS if body.get(name)), None),
+    )

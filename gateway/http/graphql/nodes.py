@@ -1,0 +1,138 @@
+"""How many objects an operation may return, from its page sizes, before anything runs (contract/graphql.md, 'Limits').
+
+A connection counts `first` or `last` times one node and all that is below it. A list without a page
+size counts the ids that it is asked for, or else ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLNamedType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_composite_type,
+    is_interface_type,
+    is_list_type,
+    is_object_type,
+)
+
+_PAGE_SIZES: Final = ("first", "last")
+_IDS: Final = "ids"
+_UNPAGED_LIST: Final = 10
+
+Fragments = Mapping[str, FragmentDefinitionNode]
+
+
+class NodeEstimate:
+    """Of one validated operation. Where no variable sets a page size, it is computed once."""
+
+    def __init__(
+        self, schema: GraphQLSchema, operation: OperationDefinitionNode, fragments: Fragments, max_page_size: int
+    ) -> None:
+        self._schema = schema
+        self._operation = operation
+        self._fragments = fragments
+        self._max_page_size = max_page_size
+        self._defaults = {
+            definition.variable.name.value: definition.default_value
+            for definition in operation.variable_definitions or ()
+        }
+        walk = self._walk({})
+        self._constant = None if walk.used_variable else walk.total
+
+    def total(self, variables: Mapping[str, Any]) -> int:
+        return self._walk(variables).total if self._constant is None else self._constant
+
+    def _walk(self, variables: Mapping[str, Any]) -> _Walk:
+        walk = _Walk(self._schema, self._fragments, self._max_page_size, variables, self._defaults)
+        walk.total = walk.nodes(self._operation.selection_set, self._schema.get_root_type(self._operation.operation))
+        return walk
+
+
+class _Walk:
+    total = 0
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: Fragments,
+        max_page_size: int,
+        variables: Mapping[str, Any],
+        defaults: Mapping[str, ValueNode | None],
+    ) -> None:
+        self.used_variable = False
+        self._schema = schema
+        self._fragments = fragments
+        self._max_page_size = max_page_size
+        self._variables = variables
+        self._defaults = defaults
+        self._measured: dict[str, int] = {}
+
+    def nodes(self, selection_set: SelectionSetNode | None, parent: GraphQLNamedType | None) -> int:
+        total = 0
+        for selection in selection_set.selections if selection_set else ():
+            if isinstance(selection, FieldNode):
+                total += self._field(selection, parent)
+            elif isinstance(selection, InlineFragmentNode):
+                condition = selection.type_condition
+                inner = self._schema.get_type(condition.name.value) if condition else parent
+                total += self.nodes(selection.selection_set, inner)
+            elif isinstance(selection, FragmentSpreadNode):
+                total += self._fragment(selection.name.value)
+        return total
+
+    def _fragment(self, name: str) -> int:
+        if name not in self._measured:
+            fragment = self._fragments[name]
+            inner = self._schema.get_type(fragment.type_condition.name.value)
+            self._measured[name] = self.nodes(fragment.selection_set, inner)
+        return self._measured[name]
+
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> int:
+        if not (is_object_type(parent) or is_interface_type(parent)) or node.name.value not in parent.fields:
+            # `__typename`, `__schema` and what is below it: no data of the service.
+            return 0
+        field = parent.fields[node.name.value]
+        named = get_named_type(field.type)
+        if not is_composite_type(named):
+            return 0
+        below = self.nodes(node.selection_set, named)
+        arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
+        if any(name in field.args for name in _PAGE_SIZES):
+            return self._page_size(arguments) * (1 + below)
+        if is_list_type(get_nullable_type(field.type)) and not parent.name.endswith("Connection"):
+            return self._list_size(arguments) * (1 + below)
+        return below
+
+    def _page_size(self, arguments: Mapping[str, ValueNode]) -> int:
+        sizes = [self._value(arguments[name]) for name in _PAGE_SIZES if name in arguments]
+        given = [size for size in sizes if isinstance(size, int)]
+        # A larger or smaller one is refused where it is used.
+        return min(max(*given, 0), self._max_page_size) if given else self._max_page_size
+
+    def _list_size(self, arguments: Mapping[str, ValueNode]) -> int:
+        ids = self._value(arguments[_IDS]) if _IDS in arguments else None
+        return len(ids) if isinstance(ids, list) else _UNPAGED_LIST
+
+    def _value(self, node: ValueNode | None) -> Any:
+        if isinstance(node, VariableNode):
+            self.used_variable = True
+            name = node.name.value
+            return self._variables[name] if name in self._variables else self._value(self._defaults.get(name))
+        if isinstance(node, IntValueNode):
+            return int(node.value)
+        return list(node.values) if isinstance(node, ListValueNode) else None
