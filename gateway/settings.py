@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from gateway.storage.engine import DatabaseConfig, parse_url
+from gateway.throttling import check_redis_url
 
 PREFIX = "GATEWAY_"
 
@@ -31,8 +32,10 @@ def _database_url(value: SecretStr) -> SecretStr:
 
 
 def _redis_url(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("redis://", "rediss://", "redis+unix://")):
-        raise ValueError("is no Redis URL, as redis://host:6379/0")
+    try:
+        check_redis_url(value.get_secret_value())
+    except ValueError:
+        raise ValueError("is no Redis URL, as redis://host:6379/0") from None
     return value
 
 

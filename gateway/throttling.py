@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from dataclasses import dataclass
@@ -13,15 +14,18 @@ from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import ConnectionPool
+from redis.asyncio.connection import parse_url
+from redis.exceptions import RedisError
 
 from gateway.access import Caller
 from gateway.errors import Throttled
 
 log = structlog.get_logger(__name__)
 
-# Redis has this long to answer. Without an answer the request is let through: the limits protect
-# the service, and must not be what takes it down.
+# Redis has this long to answer. Without an answer the request is let through, and for a while all
+# others without asking: the limits protect the service, and must not be what takes it down.
 _REDIS_TIMEOUT_SECONDS: Final = 0.5
+_REDIS_PAUSE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,9 @@ class Throttle:
         self._storage: RedisStorage | MemoryStorage = MemoryStorage()
         if redis_url is not None:
             self._pool = ConnectionPool.from_url(
-                redis_url, socket_timeout=_REDIS_TIMEOUT_SECONDS, socket_connect_timeout=_REDIS_TIMEOUT_SECONDS
+                _client_url(redis_url),
+                socket_timeout=_REDIS_TIMEOUT_SECONDS,
+                socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
             )
             self._storage = RedisStorage(
                 f"async+{redis_url}",
@@ -50,22 +56,31 @@ class Throttle:
                 connection_pool=self._pool,  # type: ignore[arg-type]  # the annotation forgets it
             )
         self._limiter = MovingWindowRateLimiter(self._storage)
+        self._paused_until = 0.0
 
     async def hit(self, caller: Caller) -> RateLimitState | None:
         """Counts one request and tells what is left; None where Redis does not answer. Raises Throttled."""
-        key = str(caller.key_id)
+        if time.monotonic() < self._paused_until:
+            return None
         try:
-            refused = [item for item in self._items if not await self._limiter.hit(item, key)]
-            if refused:
-                raise Throttled(max([await self._wait(item, key) for item in refused]))
-            return await self._state(key)
-        except self._storage.base_exceptions as error:
+            # The client of Redis tries again by itself; this bounds all of it together.
+            async with asyncio.timeout(_REDIS_TIMEOUT_SECONDS):
+                return await self._hit(str(caller.key_id))
+        except (RedisError, OSError, TimeoutError) as error:
+            self._paused_until = time.monotonic() + _REDIS_PAUSE_SECONDS
+            # The text of the error may hold the address of Redis.
             log.error("throttle.unavailable", cause=type(error).__name__)
             return None
 
     async def close(self) -> None:
         if self._pool is not None:
             await self._pool.aclose()
+
+    async def _hit(self, key: str) -> RateLimitState:
+        refused = [item for item in self._items if not await self._limiter.hit(item, key)]
+        if refused:
+            raise Throttled(max([await self._wait(item, key) for item in refused]))
+        return await self._state(key)
 
     async def _wait(self, item: RateLimitItem, key: str) -> int:
         stats = await self._limiter.get_window_stats(item, key)
@@ -75,3 +90,15 @@ class Throttle:
         states = [(item, await self._limiter.get_window_stats(item, key)) for item in self._items]
         item, stats = min(states, key=lambda state: state[1].remaining / state[0].amount)
         return RateLimitState(item.amount, stats.remaining, datetime.fromtimestamp(stats.reset_time, UTC))
+
+
+def check_redis_url(url: str) -> None:
+    """Raises ValueError, whose text may hold a part of the URL."""
+    if not url.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise ValueError("unknown scheme")
+    parse_url(_client_url(url))
+
+
+def _client_url(url: str) -> str:
+    # Each library has its own name for a socket in the file system.
+    return url.replace("redis+unix://", "unix://", 1)

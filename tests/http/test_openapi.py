@@ -72,7 +72,7 @@ def _described(path: str) -> str:
 
 
 @pytest.mark.parametrize("mode", ["positive", "negative"])
-async def test_schemathesis_finds_nothing(client: ClientSession, mode: str) -> None:
+async def test_schemathesis_finds_nothing(client: ClientSession, mode: str, tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("schemathesis")),
         f"--config-file={_HERE / 'schemathesis.toml'}",
@@ -89,6 +89,7 @@ async def test_schemathesis_finds_nothing(client: ClientSession, mode: str) -> N
         "--continue-on-failure",
         "--no-color",
         env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.http.schemathesis_hooks", "PYTHONPATH": str(_HERE.parents[1])},
+        cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
