@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
     operation_timeout: float = Field(10, gt=0, description="How long a GraphQL operation may take.")
     max_tokens: int = Field(2000, ge=1, description="Tokens of a GraphQL document; comments count too.")
+    max_literal_length: int = Field(
+        65_536, ge=1, description="Characters in all string literals of a document; variables have no such limit."
+    )
+    max_field_comparisons: int = Field(
+        5000, ge=1, description="Comparisons of fields with the same name that validating a document may take."
+    )
     max_depth: int = Field(12, ge=1, description="Fields of a GraphQL operation below each other.")
     max_introspection_depth: int = Field(
         20, ge=15, description="The same below `__schema` and `__type`; the standard introspection query needs 14."

@@ -30,18 +30,16 @@ from gateway.http.graphql.errors import (
     VALIDATION_FAILED,
     RequestRefused,
 )
-from gateway.http.graphql.lexer import FastLexer, TooManyTokens
+from gateway.http.graphql.lexer import FastLexer
 from gateway.http.graphql.limits import LimitExceeded, Limits, check_document
 from gateway.http.graphql.nodes import NodeEstimate
 
 T = TypeVar("T")
 
 _INTROSPECTION_FIELDS: Final = frozenset({"__schema", "__type"})
+# How graphql-core words it.
+_COMPARISONS_EXCEEDED: Final = "Validation aborted."
 _META_FIELDS: Final = _INTROSPECTION_FIELDS | {"__typename"}
-
-# graphql-core compares fields of the same name in pairs. A document within our limits needs a few
-# thousand comparisons; the default of half a million takes most of a second.
-overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +85,9 @@ class Documents:
         self._max_errors = max_errors
         self._max_page_size = max_page_size
         self._kept: BoundedTexts[Document] = BoundedTexts()
+        # graphql-core compares fields of the same name in pairs, up to a budget that is the module's. Its
+        # default of half a million takes most of a second.
+        overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = limits.field_comparisons
 
     def get(self, text: str, *, hide_suggestions: bool) -> Document:
         """Raises RequestRefused."""
@@ -104,6 +105,9 @@ class Documents:
             raise RequestRefused([exceeded.error()], TOO_COMPLEX) from None
         errors = validate(self._schema, node, max_errors=self._max_errors, hide_suggestions=hide_suggestions)
         if errors:
+            if any(error.message == _COMPARISONS_EXCEEDED for error in errors):
+                too_many = LimitExceeded("field_comparisons", self._limits.field_comparisons, None)
+                raise RequestRefused([too_many.error()], TOO_COMPLEX)
             raise RequestRefused(errors, VALIDATION_FAILED)
         finder = _FieldFinder()
         visit(node, finder)
@@ -118,16 +122,15 @@ class Documents:
     def _parsed(self, text: str) -> DocumentNode:
         source = Source(text)
         try:
-            return Parser(source, lexer=FastLexer(source, self._limits.tokens)).parse_document()
+            return Parser(source, lexer=FastLexer(source, self._limits)).parse_document()
         except GraphQLSyntaxError as error:
             raise RequestRefused([error], PARSE_FAILED) from None
-        except TooManyTokens:
-            exceeded = LimitExceeded("tokens", self._limits.tokens, None)
+        except LimitExceeded as exceeded:
             raise RequestRefused([exceeded.error()], TOO_COMPLEX) from None
         except RecursionError:
             # Only brackets nest without end: some two hundred of them, far more than the depth that is allowed.
-            exceeded = LimitExceeded("depth", self._limits.depth, None)
-            raise RequestRefused([exceeded.error()], TOO_COMPLEX) from None
+            too_deep = LimitExceeded("depth", self._limits.depth, None)
+            raise RequestRefused([too_deep.error()], TOO_COMPLEX) from None
 
     def _operations(self, document: DocumentNode) -> Iterator[tuple[str | None, Operation]]:
         fragments = {

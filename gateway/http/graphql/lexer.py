@@ -15,6 +15,8 @@ from graphql import GraphQLSyntaxError
 from graphql.language import Lexer, Source, Token, TokenKind
 from graphql.language.block_string import dedent_block_string_lines
 
+from gateway.http.graphql.limits import LimitExceeded, Limits
+
 # Specification, 'Ignored Tokens'. The quantifiers are possessive: nothing is ever tried twice.
 _IGNORED: Final = re.compile(r"[ \t\n\r,\ufeff]*+")
 _COMMENT: Final = re.compile(r"#[^\n\r]*+")
@@ -24,6 +26,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<int>-?(?:0|[1-9][0-9]*+)(?![0-9._A-Za-z]))"
     r"|(?P<float>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+(?![0-9._A-Za-z]))"
 )
+_STRING: Final = re.compile(r'(?:[^"\\\n\r]++|\\[^\n\r])*+')
 # The part of a string that is as JSON's strings are.
 _PLAIN: Final = re.compile(r'(?:[^"\\\n\r\ud800-\udfff]++|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4})*+')
 # More digits than any number has that a client could mean; Python refuses to read 4,300 of them.
@@ -52,19 +55,17 @@ _PUNCTUATORS: Final = {
 }
 
 
-class TooManyTokens(Exception):
-    """The document has more tokens than the limit; reading stopped there."""
-
-
 class FastLexer(Lexer):
-    """Raises TooManyTokens after `max_tokens` tokens, and GraphQLSyntaxError as graphql-core's lexer does.
+    """Raises LimitExceeded on tokens and literals, and GraphQLSyntaxError as graphql-core's lexer does.
 
     A comment counts as a token, though the parser never sees one.
     """
 
-    def __init__(self, source: Source, max_tokens: int) -> None:
+    def __init__(self, source: Source, limits: Limits) -> None:
         super().__init__(source)
-        self._remaining = max_tokens
+        self._limits = limits
+        self._tokens = 0
+        self._literals = 0
 
     def read_next_token(self, start: int) -> Token:
         body = self.source.body
@@ -86,9 +87,14 @@ class FastLexer(Lexer):
         return super().read_next_token(position)
 
     def _count_token(self) -> None:
-        self._remaining -= 1
-        if self._remaining < 0:
-            raise TooManyTokens
+        self._tokens += 1
+        if self._tokens > self._limits.tokens:
+            raise LimitExceeded("tokens", self._limits.tokens, None)
+
+    def _count_literal(self, length: int) -> None:
+        self._literals += length
+        if self._literals > self._limits.literal_length:
+            raise LimitExceeded("literal_length", self._limits.literal_length, self._literals)
 
     def _skip_ignored(self, start: int) -> int:
         body = self.source.body
@@ -106,6 +112,7 @@ class FastLexer(Lexer):
 
     def read_string(self, start: int) -> Token:
         body = self.source.body
+        self._count_literal(_end(_STRING, body, start + 1) - start)
         try:
             value, end = scanstring(body, start + 1, False)
         except ValueError:
@@ -122,6 +129,7 @@ class FastLexer(Lexer):
         closing = next((found for found in _BLOCK_END.finditer(body, start + 3) if found[0] == '"""'), None)
         if closing is None:
             raise GraphQLSyntaxError(self.source, len(body), "Unterminated string.")
+        self._count_literal(closing.end() - start)
         if surrogate := _SURROGATE.search(body, start, closing.end()):
             super().read_block_string(surrogate.start() - 3)
             return super().read_block_string(start)

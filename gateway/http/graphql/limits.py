@@ -7,6 +7,7 @@ astronomical; Python's integers take that.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Final
@@ -26,9 +27,13 @@ from graphql import (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The settings of the same names, which begin with `max_`. All but tokens and nodes are per operation."""
+    """The settings of the same names, which begin with `max_`.
+
+    Tokens and literals are counted over the document, all else per operation.
+    """
 
     tokens: int = 2000
+    literal_length: int = 65_536
     depth: int = 12
     introspection_depth: int = 20
     fields: int = 2000
@@ -36,6 +41,7 @@ class Limits:
     aliases: int = 30
     directives: int = 50
     nodes: int = 10_000
+    field_comparisons: int = 5000
 
 
 class LimitExceeded(Exception):
@@ -66,6 +72,7 @@ class _Measure:
     root_fields: int = 0
     aliases: int = 0
     directives: int = 0
+    field_comparisons: int = 0
 
     def add_beside(self, other: _Measure) -> None:
         """For a fragment that is spread here: its fields stand on this level."""
@@ -90,8 +97,11 @@ class _Measure:
         self.fields += other.fields
         self.aliases += other.aliases
         self.directives += other.directives
+        self.field_comparisons += other.field_comparisons
 
 
+# No name: it stands for all fragments that are spread on one level.
+_SPREAD: Final = "..."
 _CHECKED: Final = tuple(field.name for field in fields(_Measure))
 
 
@@ -150,17 +160,24 @@ class _Meter:
             if name is not None:
                 yield name
 
-    def _measure_set(self, selection_set: SelectionSetNode | None) -> _Measure:
+    def _measure_set(self, selection_set: SelectionSetNode | None, names: Counter[str] | None = None) -> _Measure:
+        """`names` counts the response names of the level that an inline fragment stands on."""
         measure = _Measure()
+        own_names: Counter[str] = Counter() if names is None else names
         for selection in selection_set.selections if selection_set else ():
             measure.directives += len(selection.directives or ())
             if isinstance(selection, FieldNode):
+                own_names[(selection.alias or selection.name).value] += 1
                 measure.add_below(selection, self._measure_set(selection.selection_set))
             elif isinstance(selection, InlineFragmentNode):
-                measure.add_beside(self._measure_set(selection.selection_set))
+                measure.add_beside(self._measure_set(selection.selection_set, own_names))
             elif isinstance(selection, FragmentSpreadNode):
+                own_names[_SPREAD] += 1
                 # Unknown, or around a circle: validation refuses both.
                 measure.add_beside(self._measured.get(selection.name.value, _Measure()))
+        if names is None:
+            # Validation compares each two of them.
+            measure.field_comparisons += sum(count * (count - 1) // 2 for count in own_names.values())
         return measure
 
 
