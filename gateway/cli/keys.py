@@ -74,7 +74,7 @@ def keys_create(
     """Make a key; its value is shown this once."""
     expires_at = expires.replace(tzinfo=UTC) if expires else None
     if expires_at is not None and expires_at <= datetime.now(UTC):
-        raise click.BadParameter("lies in the past", param_hint="--expires")
+        raise click.BadParameter("lies in the past", param_hint="'--expires'")
 
     async def work(database: Database) -> ShownKey:
         key = NewKey(user, label, scopes, environments, organizations, expires_at)

@@ -1,26 +1,25 @@
-"""Connections to the database: how they are opened, bounded, retried, and how their failures are told."""
+"""Connections to the database: how they are opened, bounded and retried."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
-from uuid import uuid4
 
 import structlog
 from sqlalchemy import Connection, Executable, Row, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import Unavailable
+from gateway.storage.failures import RetryTransaction, translated
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -29,8 +28,6 @@ SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 DRIVERS: Final = {"sqlite+aiosqlite": SQLITE, "postgresql+asyncpg": POSTGRESQL}
 
-# Serialization failure and deadlock: the database asks to run the same transaction again.
-_RETRYABLE_STATES: Final = frozenset({"40001", "40P01"})
 _ATTEMPTS: Final = 5
 _BACKOFF_SECONDS: Final = 0.02
 # SQLAlchemy's own AUTOCOMMIT would give SQLite's driver back its implicit transactions afterwards.
@@ -71,40 +68,42 @@ class Database:
         url = parse_url(config.url)
         self.dialect = DRIVERS[url.drivername]
         self._engine = _sqlite_engine(url, config) if self.dialect == SQLITE else _postgresql_engine(url, config)
-        # A single read needs no BEGIN around it.
-        self._autocommit = self._engine.execution_options(
-            **({_NO_BEGIN: True} if self.dialect == SQLITE else {"isolation_level": "AUTOCOMMIT"})
-        )
+        # A single read needs no BEGIN around it, but for pgbouncer: to its mind the preparation and
+        # the execution of a statement are two transactions otherwise, on two connections perhaps.
+        self._reading = self._engine
+        if self.dialect == SQLITE:
+            self._reading = self._engine.execution_options(**{_NO_BEGIN: True})
+        elif not config.behind_pgbouncer:
+            self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         # SQLite has one writer at a time. Waiting here is in order of arrival; SQLite's own waiting
         # is a race that a connection can lose until its time is up.
-        self._writer = asyncio.Lock() if self.dialect == SQLITE else nullcontext()
+        self._writer = asyncio.Lock()
 
     async def fetch(self, statement: Executable, parameters: Any = None) -> list[Row[Any]]:
-        """The rows of one reading statement. Raises Unavailable."""
-        async with _translated(), self._autocommit.connect() as connection:
-            result = await connection.execute(statement, parameters)
-            return list(result)
+        """The rows of one reading statement. Raises Unavailable or StatementFailed."""
+
+        async def attempt() -> list[Row[Any]]:
+            async with self._reading.connect() as connection:
+                return list(await connection.execute(statement, parameters))
+
+        return await _retried(attempt)
 
     async def transaction(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Runs `work` in one transaction, again if the database asks for it. Raises Unavailable.
+        """Runs `work` in one transaction, again if the database asks for it.
 
-        `work` can run several times: it keeps what it learns to itself until it returns.
+        `work` can run several times: it keeps what it learns to itself until it returns. Raises
+        Unavailable, ConstraintViolated or StatementFailed.
         """
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                async with _translated(), self._writer, self._engine.begin() as connection:
-                    return await work(connection)
-            except _Retry:
-                if attempt == _ATTEMPTS:
-                    log.warning("database.retries_exhausted", attempts=attempt)
-                    raise Unavailable from None
-                await asyncio.sleep(random.uniform(0, _BACKOFF_SECONDS * 2**attempt))  # noqa: S311  # no secret, a pause
-        raise AssertionError("unreachable")
+
+        async def attempt() -> T:
+            async with self._turn_to_write(), self._engine.begin() as connection:
+                return await work(connection)
+
+        return await _retried(attempt)
 
     async def run_sync(self, work: Callable[[Connection], T]) -> T:
-        """For Alembic, which knows synchronous connections only."""
-        async with _translated(), self._writer, self._engine.begin() as connection:
-            return await connection.run_sync(work)
+        """`transaction` for Alembic, which knows synchronous connections only."""
+        return await self.transaction(lambda connection: connection.run_sync(work))
 
     def insert(self, table: Any) -> Any:
         """An INSERT that knows `on_conflict_do_update`, which Core has per dialect only."""
@@ -117,48 +116,30 @@ class Database:
     async def close(self) -> None:
         await self._engine.dispose()
 
-
-class _Retry(Exception):
-    pass
-
-
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    """Turns a database that is gone, hung or overloaded into Unavailable; the cause goes to the log."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except DBAPIError as error:
-        if _sqlstate(error) in _RETRYABLE_STATES:
-            raise _Retry from error
-        if not _is_outage(error):
-            raise
-        log.error("database.unavailable", cause=str(error.orig)[:500])
-        raise Unavailable from error
-    except (PoolTimeoutError, OSError, TimeoutError) as error:
-        log.error("database.unavailable", cause=type(error).__name__)
-        raise Unavailable from error
+    @asynccontextmanager
+    async def _turn_to_write(self) -> AsyncIterator[None]:
+        if self.dialect != SQLITE:
+            yield
+            return
+        async with asyncio.timeout(self._config.pool_timeout):
+            await self._writer.acquire()
+        try:
+            yield
+        finally:
+            self._writer.release()
 
 
-def _sqlstate(error: DBAPIError) -> str | None:
-    return getattr(error.orig, "sqlstate", None)
-
-
-def _is_outage(error: DBAPIError) -> bool:
-    state = _sqlstate(error)
-    if state is not None:
-        # 08 connection, 53 out of resources, 57 operator intervention; 3D000: no such database; 28: login.
-        return state[:2] in ("08", "53", "57", "28", "3D")
-    # SQLite: locked, busy, full, I/O error. asyncpg: its own errors of the connection carry no SQLSTATE.
-    return error.connection_invalidated or isinstance(error, InterfaceError) or "Operational" in type(error).__name__
-
-
-def is_unique_violation(error: IntegrityError) -> bool:
-    return _sqlstate(error) == "23505" or getattr(error.orig, "sqlite_errorname", "") in (
-        "SQLITE_CONSTRAINT_UNIQUE",
-        "SQLITE_CONSTRAINT_PRIMARYKEY",
-    )
+async def _retried(work: Callable[[], Awaitable[T]]) -> T:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with translated():
+                return await work()
+        except RetryTransaction:
+            if attempt == _ATTEMPTS:
+                log.warning("database.retries_exhausted", attempts=attempt)
+                raise Unavailable from None
+            await asyncio.sleep(random.uniform(0, _BACKOFF_SECONDS * 2**attempt))  # noqa: S311  # no secret, a pause
+    raise AssertionError("unreachable")
 
 
 def _sqlite_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
@@ -197,18 +178,17 @@ def _postgresql_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
     connect_args: dict[str, Any] = {
         "timeout": config.connect_timeout,
         "command_timeout": config.statement_timeout,
-        "server_settings": {"application_name": "gateway"},
     }
     if config.behind_pgbouncer:
         # Its server connection changes from one transaction to the next, so a prepared statement may
-        # not be kept, nor its name be used twice; and the pooling is pgbouncer's work.
+        # not be kept; one without a name is gone with the next, and never left behind on a server.
         connect_args |= {
             "statement_cache_size": 0,
             "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": lambda: f"__gateway_{uuid4().hex}",
+            "prepared_statement_name_func": str,
         }
-        del connect_args["server_settings"]
-        return create_async_engine(url, poolclass=NullPool, connect_args=connect_args, hide_parameters=True)
+    else:
+        connect_args["server_settings"] = {"application_name": "gateway"}
     return create_async_engine(
         url,
         pool_size=config.pool_size,
@@ -216,6 +196,6 @@ def _postgresql_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
         pool_timeout=config.pool_timeout,
         pool_pre_ping=True,
         connect_args=connect_args,
-        # Errors go to the log with their traceback; what a statement was about does not.
+        # Errors go to the log; what a statement was about does not.
         hide_parameters=True,
     )

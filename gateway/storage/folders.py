@@ -9,7 +9,6 @@ from uuid import UUID
 
 import uuid_utils.compat
 from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, func, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import FolderReach, FolderWriteReach, Grant, WriteGrant, project_not_found
@@ -27,7 +26,8 @@ from gateway.model import (
     from_microseconds,
 )
 from gateway.storage.directory import reachable_environments
-from gateway.storage.engine import Database, is_unique_violation
+from gateway.storage.engine import Database
+from gateway.storage.failures import ConstraintViolated
 from gateway.storage.pages import KeysetQuery, fetch_pages
 from gateway.storage.tables import folders
 
@@ -115,8 +115,10 @@ class FolderStore:
 
         try:
             stored = await self._database.transaction(work)
-        except IntegrityError:
-            # The unique key cannot be hit, so a foreign key was: the environment went away meanwhile.
+        except ConstraintViolated as error:
+            if not error.is_foreign_key:
+                raise
+            # The environment went away meanwhile.
             raise project_not_found() from None
         new_ids = {row["id"] for row in rows}
         by_type = {folder.type: (folder, folder.id in new_ids) for folder in stored}
@@ -137,8 +139,8 @@ class FolderStore:
         statement = update(folders).values(**values, updated_at=_later(now)).returning(*_COLUMNS)
         try:
             return await self._change_one(statement, access, folder_id, expected_updated_at)
-        except IntegrityError as error:
-            if changes.type is None or not is_unique_violation(error):
+        except ConstraintViolated as error:
+            if changes.type is None or not error.is_unique:
                 raise
             raise Conflict(f"A {changes.type} folder already exists here.", attr="type") from None
 

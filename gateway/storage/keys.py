@@ -10,12 +10,12 @@ from uuid import UUID
 
 import uuid_utils.compat
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.keys import generate_key, hash_key, mask_key
 from gateway.model import from_microseconds, to_microseconds
-from gateway.storage.engine import Database, is_unique_violation
+from gateway.storage.engine import Database
+from gateway.storage.failures import ConstraintViolated
 from gateway.storage.tables import api_keys, environments, organizations, users
 
 
@@ -92,8 +92,8 @@ class KeyStore:
 
         try:
             await self._database.transaction(work)
-        except IntegrityError as error:
-            if not is_unique_violation(error):
+        except ConstraintViolated as error:
+            if not error.is_unique:
                 raise
             raise KeyProblem(f"{key.user} has a key labelled {key.label!r} already") from None
         return ShownKey(key_id, value)

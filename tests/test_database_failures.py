@@ -1,0 +1,395 @@
+"""A database that is gone, hung, locked, full or damaged: every request is answered, and in time.
+
+No test here measures a time: each waits for an answer that would not come otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from aiohttp import ClientSession
+from sqlalchemy import String, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.settings import load_settings
+from gateway.storage.engine import Database, DatabaseConfig
+from gateway.storage.failures import ConstraintViolated, StatementFailed
+from tests.conftest import serving
+from tests.databases import PostgreSQLServer, SQLiteServer, running_postgresql
+from tests.keys import ADA, bearer
+from tests.processes import running
+
+FOLDERS: Final = "/api/projects/1/persisted_folder/"
+UPSERT: Final = {
+    "query": 'mutation { upsertPersistedFolder(input: {projectId: "1", type: HOME, path: "x"}) { persistedFolder { id } } }'
+}
+READ: Final = {"query": '{ persistedFolders(projectId: "1") { nodes { id } } }'}
+UNAVAILABLE: Final = {
+    "type": "server_error",
+    "code": "unavailable",
+    "detail": "The service is temporarily unavailable.",
+    "attr": None,
+}
+# What stands in the way of an answer for ever is found out after these times.
+IMPATIENT: Final = {
+    "database_pool_timeout": 0.5,
+    "database_connect_timeout": 0.5,
+    "database_statement_timeout": 0.5,
+}
+
+
+async def get(client: ClientSession, path: str = FOLDERS) -> tuple[int, Any]:
+    async with client.get(path, headers=bearer(ADA)) as response:
+        return response.status, await response.json()
+
+
+async def post(client: ClientSession, path: str = "x") -> tuple[int, Any]:
+    async with client.post(FOLDERS, json={"type": "home", "path": path}, headers=bearer(ADA)) as response:
+        return response.status, await response.json()
+
+
+async def graphql(client: ClientSession, document: dict[str, str] = READ) -> tuple[int, Any]:
+    async with client.post("/graphql", json=document, headers=bearer(ADA)) as response:
+        return response.status, await response.json()
+
+
+async def assert_serves(client: ClientSession) -> None:
+    assert (await get(client))[0] == 200
+    assert (await post(client))[0] == 201
+    for document in (READ, UPSERT):
+        status, answer = await graphql(client, document)
+        assert (status, answer.get("errors")) == (200, None), answer
+    assert await get(client, "/health/ready") == (200, {"status": "ok"})
+
+
+async def assert_unavailable(client: ClientSession) -> None:
+    """In both transports at once, several times over."""
+    async with asyncio.timeout(60):
+        rest, written, asked, ready, live = await asyncio.gather(
+            asyncio.gather(*(get(client) for _ in range(5))),
+            asyncio.gather(*(post(client) for _ in range(5))),
+            asyncio.gather(*(graphql(client) for _ in range(5))),
+            get(client, "/health/ready"),
+            get(client, "/health/live"),
+        )
+    assert rest == written == [(503, UNAVAILABLE)] * 5
+    assert (
+        asked
+        == [
+            (
+                503,
+                {
+                    "errors": [
+                        {
+                            "message": UNAVAILABLE["detail"],
+                            "extensions": {"code": "UNAVAILABLE", "status": 503, "reason": "unavailable"},
+                        }
+                    ]
+                },
+            )
+        ]
+        * 5
+    )
+    assert ready == (503, {"status": "unavailable"})
+    assert live == (200, {"status": "ok"})
+
+
+@asynccontextmanager
+async def holding(url: str, *statements: str) -> AsyncIterator[AsyncConnection]:
+    """Another connection in the middle of a transaction that ran `statements`."""
+    database = Database(DatabaseConfig(url=url, statement_timeout=60))
+    release = asyncio.Event()
+    begun: asyncio.Future[AsyncConnection] = asyncio.get_running_loop().create_future()
+
+    async def hold(connection: AsyncConnection) -> None:
+        for statement in statements:
+            await connection.execute(text(statement))
+        begun.set_result(connection)
+        await release.wait()
+
+    held = asyncio.create_task(database.transaction(hold))
+    try:
+        yield await begun
+    finally:
+        release.set()
+        await held
+        await database.close()
+
+
+# PostgreSQL
+
+
+async def waiting_for_a_lock(connection: AsyncConnection, count: int) -> list[int]:
+    """The backends that do, when there are `count`."""
+    statement = text("SELECT pid FROM pg_locks WHERE NOT granted AND relation IS NOT NULL")
+    while True:
+        found = list((await connection.execute(statement)).scalars())
+        if len(found) == count:
+            return found
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[PostgreSQLServer]:
+    """A server of this file's own, to be stopped and hung."""
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture
+def fragile_url(fragile: PostgreSQLServer) -> Iterator[str]:
+    url = fragile.create()
+    yield url
+    fragile.drop(url)
+
+
+async def test_postgresql_that_stops_and_starts_again(fragile: PostgreSQLServer, fragile_url: str) -> None:
+    async with serving(load_settings(database_url=fragile_url)) as client:
+        await assert_serves(client)
+        await asyncio.to_thread(fragile.stop)
+        try:
+            await assert_unavailable(client)
+        finally:
+            await asyncio.to_thread(fragile.start)
+        await assert_serves(client)
+
+
+async def test_postgresql_that_hangs_and_goes_on(fragile: PostgreSQLServer, fragile_url: str) -> None:
+    async with serving(load_settings(database_url=fragile_url, **IMPATIENT)) as client:
+        await assert_serves(client)
+        with fragile.hung():
+            await assert_unavailable(client)
+            await assert_unavailable(client)
+        await assert_serves(client)
+
+
+async def test_postgresql_that_hangs_in_the_middle_of_a_statement(fragile: PostgreSQLServer, fragile_url: str) -> None:
+    async with serving(load_settings(database_url=fragile_url, database_statement_timeout=2)) as client:
+        async with holding(fragile_url, "LOCK TABLE persisted_folders") as other:
+            requests = [asyncio.create_task(request) for request in (get(client), post(client), graphql(client))]
+            await waiting_for_a_lock(other, 3)
+            with fragile.hung():
+                async with asyncio.timeout(60):
+                    read, written, (status, answer) = await asyncio.gather(*requests)
+        assert read == written == (503, UNAVAILABLE)
+        # The caller was known by then, so the field fails and not the request.
+        assert (status, answer["errors"][0]["extensions"]["code"]) == (200, "UNAVAILABLE")
+        await assert_serves(client)
+
+
+async def test_postgresql_behind_a_network_that_swallows_everything(
+    fragile: PostgreSQLServer, fragile_url: str
+) -> None:
+    """As a firewall or a lost node: no connection is ended, and nothing comes through."""
+    open_network = asyncio.Event()
+    open_network.set()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await open_network.wait()
+            writer.write(data)
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        folder = fragile_url.partition("host=")[2]
+        server_reader, server_writer = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
+        await asyncio.gather(forward(reader, server_writer), forward(server_reader, writer))
+
+    proxy = await asyncio.start_server(connected, "127.0.0.1", 0)
+    port = proxy.sockets[0].getsockname()[1]
+    url = fragile_url.partition("?")[0].replace("@/", f"@127.0.0.1:{port}/")
+    async with proxy, serving(load_settings(database_url=url, **IMPATIENT)) as client:
+        await assert_serves(client)
+        open_network.clear()
+        await assert_unavailable(client)
+        open_network.set()
+        await assert_serves(client)
+
+
+async def test_connections_that_the_server_ends(fragile_url: str) -> None:
+    async with serving(load_settings(database_url=fragile_url)) as client:
+        async with holding(fragile_url, "LOCK TABLE persisted_folders") as other:
+            waiting = asyncio.create_task(post(client))
+            # Until it waits for the lock.
+            while not (
+                ended := list(
+                    await other.execute(
+                        text(
+                            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL"
+                        )
+                    )
+                )
+            ):
+                await asyncio.sleep(0.01)
+            assert [tuple(row) for row in ended] == [(True,)]
+            assert await waiting == (503, UNAVAILABLE)
+        await assert_serves(client)
+
+
+async def test_a_statement_that_takes_too_long(fragile_url: str) -> None:
+    settings = load_settings(database_url=fragile_url, database_pool_size=1, database_statement_timeout=0.5)
+    async with serving(settings) as client:
+        async with holding(fragile_url, "LOCK TABLE persisted_folders"):
+            assert await get(client) == (503, UNAVAILABLE)
+            assert await post(client) == (503, UNAVAILABLE)
+            status, answer = await graphql(client)
+            assert status == 200
+            assert answer["errors"][0]["extensions"] == {"code": "UNAVAILABLE", "status": 503, "reason": "unavailable"}
+            assert await get(client, "/health/ready") == (200, {"status": "ok"})
+        await assert_serves(client)
+
+
+async def test_a_pool_that_is_used_up(fragile_url: str) -> None:
+    settings = load_settings(
+        database_url=fragile_url, database_pool_size=2, database_pool_timeout=0.5, database_statement_timeout=60
+    )
+    async with serving(settings) as client:
+        async with holding(fragile_url, "LOCK TABLE persisted_folders") as other:
+            waiting = [asyncio.create_task(post(client)) for _ in range(2)]
+            await waiting_for_a_lock(other, 2)
+            await assert_unavailable(client)
+        assert [status for status, _ in await asyncio.gather(*waiting)] == [201, 201]
+        await assert_serves(client)
+
+
+async def test_a_primary_that_became_a_replica(fragile_url: str) -> None:
+    name = fragile_url.partition("@/")[2].partition("?")[0]
+    async with holding(fragile_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on"):
+        pass
+    async with serving(load_settings(database_url=fragile_url, cursor_secret="x" * 32)) as client:
+        assert (await get(client))[0] == 200
+        assert await post(client) == (503, UNAVAILABLE)
+
+
+async def test_a_database_without_connections_to_spare(fragile_url: str) -> None:
+    name = fragile_url.partition("@/")[2].partition("?")[0]
+    async with serving(load_settings(database_url=fragile_url, cursor_secret="x" * 32)) as client:
+        async with holding(fragile_url, "SELECT 1"):
+            # A superuser is not bound by the limit.
+            postgres = fragile_url.replace(f"/{name}?", "/postgres?")
+            async with holding(postgres, f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false"):
+                pass
+            await assert_unavailable(client)
+            async with holding(postgres, f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true"):
+                pass
+        await assert_serves(client)
+
+
+# SQLite
+
+
+@pytest.fixture
+def sqlite_url(sqlite: SQLiteServer) -> Iterator[str]:
+    url = sqlite.create()
+    yield url
+    sqlite.drop(url)
+
+
+def path_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite+aiosqlite:///"))
+
+
+@contextmanager
+def locked(url: str) -> Iterator[None]:
+    """Another process is in the middle of writing."""
+    program = (
+        "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "connection.execute('BEGIN IMMEDIATE'); print('locked', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path_of(url)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"locked\n"
+        yield
+        process.communicate()
+
+
+async def test_a_sqlite_file_that_another_process_locks_for_long(sqlite_url: str) -> None:
+    async with serving(load_settings(database_url=sqlite_url, **IMPATIENT)) as client:
+        with locked(sqlite_url):
+            # Many at once: one does not wait for the patience of all that came before.
+            async with asyncio.timeout(30):
+                answers = await asyncio.gather(*(post(client) for _ in range(90)))
+            assert answers == [(503, UNAVAILABLE)] * 90
+            status, answer = await graphql(client, UPSERT)
+            assert status == 200
+            assert answer["errors"][0]["extensions"] == {"code": "UNAVAILABLE", "status": 503, "reason": "unavailable"}
+            # Reading goes on.
+            assert (await get(client))[0] == 200
+            assert await get(client, "/health/ready") == (200, {"status": "ok"})
+        await assert_serves(client)
+
+
+async def test_a_sqlite_file_that_cannot_be_written(sqlite_url: str) -> None:
+    read_only = sqlite_url.replace("sqlite+aiosqlite:///", "sqlite+aiosqlite:///file:") + "?mode=ro&uri=true"
+    async with serving(load_settings(database_url=read_only, cursor_secret="x" * 32)) as client:
+        assert await post(client) == (503, UNAVAILABLE)
+        assert (await get(client))[0] == 200
+        assert (await graphql(client))[1]["data"] == {"persistedFolders": {"nodes": []}}
+
+
+async def test_a_disk_that_is_full(sqlite_url: str) -> None:
+    """The system refuses to let the service's files grow, as it does on a full disk."""
+    async with running("serve", database_url=sqlite_url) as service, ClientSession(service.address) as client:
+        await assert_serves(client)
+        written = path_of(sqlite_url + "-wal").stat().st_size
+        unlimited = resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (written, resource.RLIM_INFINITY))
+        assert await post(client, "y" * 4096) == (503, UNAVAILABLE)
+        assert (await graphql(client, UPSERT))[1]["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        _, page = await get(client)
+        assert [folder["path"] for folder in page["results"]] == ["x"]
+        resource.prlimit(service.pid, resource.RLIMIT_FSIZE, unlimited)
+        await assert_serves(client)
+
+
+async def test_a_file_that_is_damaged(sqlite_url: str) -> None:
+    path = path_of(sqlite_url)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    async with serving(load_settings(database_url=sqlite_url, cursor_secret="x" * 32)) as client:
+        path.write_bytes(b"\xff" * path.stat().st_size)
+        await assert_unavailable(client)
+
+
+# What is no outage
+
+
+async def test_failures_hold_no_values(database: Database) -> None:
+    async def run(statement: str) -> None:
+        await database.transaction(lambda connection: connection.execute(text(statement)))
+
+    for statement, is_unique, is_foreign_key in (
+        ("INSERT INTO projects SELECT id, organization_id, :name FROM projects", True, False),
+        ("UPDATE projects SET id = 77, name = :name WHERE id = 1", False, True),
+        ("INSERT INTO projects SELECT -1, organization_id, :name FROM projects", False, False),
+        ("INSERT INTO projects SELECT 77, NULL, :name FROM projects", False, False),
+    ):
+        bound = text(statement).bindparams(bindparam("name", "hunter2", String))
+        with pytest.raises(ConstraintViolated) as violated:
+            await database.transaction(lambda connection, bound=bound: connection.execute(bound))
+        assert (violated.value.is_unique, violated.value.is_foreign_key) == (is_unique, is_foreign_key)
+        assert violated.value.__cause__ is None
+        assert violated.value.__suppress_context__
+        assert "hunter2" not in str(violated.value)
+        assert "projects" in str(violated.value)
+    with pytest.raises(StatementFailed, match="no_such_column"):
+        await run("SELECT no_such_column FROM projects")
+
+
+async def test_values_that_the_driver_refuses_are_no_outage(fragile_url: str) -> None:
+    database = Database(DatabaseConfig(url=fragile_url))
+    for value in (2**70, "\ud800", "text"):
+        with pytest.raises(StatementFailed) as failed:
+            await database.fetch(text("SELECT 1 FROM projects WHERE id = :id"), {"id": value})
+        assert repr(value) not in str(failed.value)
+    await database.close()
