@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -16,6 +17,9 @@ from gateway.errors import ContentTooLarge, ParseError, UnsupportedMediaType
 from gateway.http.forms import parse_form, parse_multipart
 
 MEDIA_TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+# The curl commands that the product's API reference prints send `type=home` as application/json:
+# what can only be a folder's fields as a form, and never JSON, is taken for what it is.
+_PRINTED_FORM: Final = re.compile(rb"(?:type|protocol|path)=[^&]*(?:&(?:type|protocol|path)=[^&]*)*")
 # Those that web clients use. Python knows more, among them some that are slow or no text at all.
 _CHARSETS: Final = frozenset(
     {"utf-8", "utf-8-sig", "utf-7", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "ascii"}
@@ -67,6 +71,8 @@ def _parse_json(body: bytes, charset: str) -> Any:
     try:
         return json.loads(_decode(body, charset), parse_constant=_refuse_constant)
     except ValueError as error:
+        if _PRINTED_FORM.fullmatch(body):
+            return parse_form(body, charset)
         raise ParseError(f"JSON parse error - {error}") from None
     except RecursionError:
         raise ParseError("JSON parse error - the document is nested too deeply") from None
