@@ -218,18 +218,8 @@ async def test_connections_that_the_server_ends(fragile_url: str) -> None:
     async with serving(load_settings(database_url=fragile_url)) as client:
         async with holding(fragile_url, "LOCK TABLE persisted_folders") as other:
             waiting = asyncio.create_task(post(client))
-            # Until it waits for the lock.
-            while not (
-                ended := list(
-                    await other.execute(
-                        text(
-                            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL"
-                        )
-                    )
-                )
-            ):
-                await asyncio.sleep(0.01)
-            assert [tuple(row) for row in ended] == [(True,)]
+            (backend,) = await waiting_for_a_lock(other, 1)
+            await other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": backend})
             assert await waiting == (503, UNAVAILABLE)
         await assert_serves(client)
 
