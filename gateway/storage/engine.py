@@ -68,13 +68,10 @@ class Database:
         url = parse_url(config.url)
         self.dialect = DRIVERS[url.drivername]
         self._engine = _sqlite_engine(url, config) if self.dialect == SQLITE else _postgresql_engine(url, config)
-        # A single read needs no BEGIN around it, but for pgbouncer: to its mind the preparation and
-        # the execution of a statement are two transactions otherwise, on two connections perhaps.
-        self._reading = self._engine
-        if self.dialect == SQLITE:
-            self._reading = self._engine.execution_options(**{_NO_BEGIN: True})
-        elif not config.behind_pgbouncer:
-            self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        # A single read needs no BEGIN around it.
+        self._reading = self._engine.execution_options(
+            **({_NO_BEGIN: True} if self.dialect == SQLITE else {"isolation_level": "AUTOCOMMIT"})
+        )
         # SQLite has one writer at a time. Waiting here is in order of arrival; SQLite's own waiting
         # is a race that a connection can lose until its time is up.
         self._writer = asyncio.Lock()
