@@ -44,6 +44,11 @@ generate: .venv/dev ## Writes the generated files anew: schema.graphql and the t
 fresh: generate ## Fails where a generated file is not what `make generate` writes.
 	git diff --exit-code -- schema.graphql docs/operators/settings.md
 
+.PHONY: migration
+migration: .venv/dev ## Drafts a migration from the tables as they are: make migration NAME='Add a colour'.
+	@test -n "$(NAME)" || { echo "Say what it does: make migration NAME='Add a colour'" >&2; exit 2; }
+	$(BIN)/python -m tests.new_migration "$(NAME)"
+
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q --upgrade
 .PHONY: lock
 lock: ## Resolves the dependencies anew; needs uv.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ ROOT: Final = Path(__file__).parents[1]
 ADDRESS: Final = "http://127.0.0.1:8000"
 
 _FENCE: Final = re.compile(
-    r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.M | re.S
+    r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _LINK: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -56,6 +57,10 @@ def pages() -> list[Path]:
     )
 
 
+def page_name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
 def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text()
     for match in _FENCE.finditer(text):
@@ -80,7 +85,7 @@ def links(page: Path) -> Iterator[tuple[str, str]]:
 def anchors(page: Path) -> set[str]:
     """The names that GitHub gives to the headings."""
     found: set[str] = set()
-    for heading in re.findall(r"^#+ +(.+?) *$", prose(page), re.M):
+    for heading in re.findall(r"^#+ +(.+?) *$", prose(page), re.MULTILINE):
         text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
         slug = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
         number, name = 0, slug
@@ -89,6 +94,21 @@ def anchors(page: Path) -> set[str]:
             name = f"{slug}-{number}"
         found.add(name)
     return found
+
+
+def commands(text: str) -> list[str]:
+    return [line for line in text.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
+
+
+def make_targets(text: str) -> set[str]:
+    """What a block of `sh` makes."""
+    words = [[word for word in shlex.split(line) if "=" not in word] for line in commands(text)]
+    return {target for line in words if line[0] == "make" for target in line[1:]}
+
+
+def known_targets() -> set[str]:
+    """Of the Makefile."""
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 class Likeness:
