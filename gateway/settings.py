@@ -5,17 +5,20 @@ All are checked at start, and all that is wrong is told at once. docs/operators/
 
 from __future__ import annotations
 
+import json
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.storage.engine import DatabaseConfig, parse_url
 from gateway.throttling import check_redis_url
 
 PREFIX = "GATEWAY_"
+
+T = TypeVar("T")
 
 
 class InvalidSettings(Exception):
@@ -52,20 +55,39 @@ def _network(value: object) -> object:
         raise ValueError("is no network, as 10.0.0.0/8") from None
 
 
+def _json_list(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        decoded = json.loads(value)
+    except ValueError:
+        decoded = None
+    if not isinstance(decoded, list):
+        raise ValueError("must be a JSON list")
+    return decoded
+
+
+# What pydantic-settings would decode itself it would also refuse by itself, before all the other settings are looked at.
+JsonList = Annotated[list[T], NoDecode, BeforeValidator(_json_list)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 
 
 class Settings(BaseSettings):
-    """Times are in seconds, sizes in bytes."""
+    """Times are in seconds, at most an hour; sizes are in bytes. A variable that is empty counts as not set."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True, extra="ignore"
+    )
 
     host: str = Field("127.0.0.1", description="The address to listen on; `0.0.0.0` for all.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
     shutdown_timeout: float = Field(
-        10, ge=0, description="How long requests that are under way may take to end when the service stops."
+        10, ge=0, le=3600, description="How long requests that are under way may take to end when the service stops."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the log holds.")
+    log_level: Literal["info", "warning", "error"] = Field(
+        "info", description="The least important events that the log holds; each request is an `info`."
+    )
     log_format: Literal["json", "console"] = Field(
         "json", description="`json`: a line of JSON for each event; `console`: for a person to read."
     )
@@ -75,12 +97,13 @@ class Settings(BaseSettings):
         description="`sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/database`.",
     )
     database_pool_size: int = Field(10, ge=1, le=1000, description="Connections to the database, at the most.")
-    database_pool_timeout: float = Field(
-        5, gt=0, description="How long a request waits for a free connection before it is answered 503."
+    database_pool_timeout: Seconds = Field(
+        5,
+        description="How long a request waits for a free connection, or for its turn to write to SQLite, before it is answered 503.",
     )
-    database_connect_timeout: float = Field(5, gt=0, description="How long a new connection may take.")
-    database_statement_timeout: float = Field(
-        5, gt=0, description="How long one statement may take; for SQLite, how long it waits for a lock."
+    database_connect_timeout: Seconds = Field(5, description="How long a new connection may take.")
+    database_statement_timeout: Seconds = Field(
+        5, description="How long one statement may take; for SQLite, how long it waits for a lock."
     )
     database_behind_pgbouncer: bool = Field(
         False, description="Whether pgbouncer pools transactions in between: no prepared statement is kept then."
@@ -93,12 +116,12 @@ class Settings(BaseSettings):
     rate_limit_per_minute: int = Field(480, ge=1, description="Requests of one key in any 60 seconds.")
     rate_limit_per_hour: int = Field(4800, ge=1, description="Requests of one key in any hour.")
 
-    trusted_proxies: list[Network] = Field(
+    trusted_proxies: JsonList[Network] = Field(
         [],
         description="Networks, as a JSON list, whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed.",
     )
     max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
-    operation_timeout: float = Field(10, gt=0, description="How long a GraphQL operation may take.")
+    operation_timeout: Seconds = Field(10, description="How long a GraphQL operation may take.")
     max_tokens: int = Field(2000, ge=1, description="Tokens of a GraphQL document; comments count too.")
     max_literal_length: int = Field(
         65_536, ge=1, description="Characters in all string literals of a document; variables have no such limit."
@@ -152,10 +175,6 @@ def load_settings(**overrides: Any) -> Settings:
     """From the environment; `overrides` win. Raises InvalidSettings."""
     try:
         return Settings(**overrides)
-    except SettingsError as error:
-        # A list that is no JSON; of the message only the field's name is ours to repeat.
-        field = str(error).split('"')[1]
-        raise InvalidSettings([f"{PREFIX}{field.upper()}: must be a JSON list"]) from None
     except ValidationError as error:
         problems = []
         for detail in error.errors(include_input=False, include_context=False):
