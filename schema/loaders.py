@@ -7,7 +7,7 @@ must see what an earlier one wrote.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from typing import TypeVar
 from uuid import UUID
 
@@ -30,13 +30,16 @@ class Loaders:
         reach = caller.reach()
 
         async def environment_pages(windows: list[Window[EnvironmentKey]]) -> list[Page[Environment]]:
-            return await directory.pages(reach, windows)
+            pages = await directory.pages(reach, windows)
+            self._remember(environment for page in pages for environment in page.rows)
+            return pages
 
         async def environment_count(keys: list[None]) -> list[int]:
             return [await directory.count(reach)] * len(keys)
 
         async def project_environments(ids: list[int]) -> list[list[Environment]]:
             found = await directory.reachable(reach, ids)
+            self._remember(environment for some in found.values() for environment in some)
             return [found.get(each, []) for each in ids]
 
         async def own_folders(ids: list[UUID]) -> Mapping[UUID, Folder]:
@@ -50,6 +53,10 @@ class Loaders:
         self.own_folder: DataLoader[UUID, Folder | None] = DataLoader(_from_mapping(own_folders), cache=False)
         self.folder_page: DataLoader[FolderListing, Page[Folder]] = DataLoader(folders.pages, cache=False)
         self.folder_count: DataLoader[FolderListing, int] = DataLoader(folders.counts, cache=False)
+
+    def _remember(self, environments: Iterable[Environment]) -> None:
+        """The lists below an environment begin with it: what is known already is not asked for again."""
+        self.environment.prime_many({environment.id: environment for environment in environments})
 
 
 def _from_mapping(

@@ -18,7 +18,7 @@ from tests.databases import DatabaseServer
 from tests.drivers import GraphQLDriver, Place
 from tests.keys import ADA
 
-MANY: Final = 24
+MANY: Final = 26
 
 
 @pytest.fixture(scope="module")
