@@ -21,6 +21,7 @@ from gateway.http.graphql.persisted import (
     UnsupportedDocuments,
     load_manifest,
 )
+from gateway.http.graphql.runner import Runner, RunnerOptions
 from gateway.http.health import HealthEndpoints
 from gateway.http.openapi import OpenApiEndpoint
 from gateway.http.proxies import PublicAddress
@@ -50,25 +51,31 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
         stack.push_async_callback(callers.close)
         folders = FolderService(FolderStore(database))
         schema = build_schema()
+        runner = Runner(
+            schema,
+            Services(directory, folders, CursorSigner(await _cursor_secret(settings, database))),
+            _document_source(settings),
+            graphql_limits(settings),
+            RunnerOptions(
+                operation_timeout=settings.operation_timeout,
+                introspection=settings.introspection,
+                max_validation_errors=settings.max_validation_errors,
+            ),
+        )
         address = PublicAddress(settings.trusted_proxies)
 
         app = web.Application(middlewares=[boundary], client_max_size=settings.max_body_size)
         for endpoint in (
             RestEndpoints(callers, folders, throttle, address, settings.max_body_size),
             GraphQLEndpoint(
-                schema,
-                Services(directory, folders, CursorSigner(await _cursor_secret(settings, database))),
+                runner,
                 callers,
                 throttle,
-                _document_source(settings),
-                graphql_limits(settings),
                 EndpointOptions(
                     max_body_size=settings.max_body_size,
-                    operation_timeout=settings.operation_timeout,
-                    introspection=settings.introspection,
                     graphiql=settings.graphiql,
                     http_status_profile=settings.http_status_profile,
-                    max_validation_errors=settings.max_validation_errors,
+                    introspection_is_public=settings.introspection == "public",
                 ),
             ),
             HealthEndpoints(database.check),

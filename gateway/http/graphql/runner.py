@@ -1,0 +1,128 @@
+"""Runs operations, whatever carried them here: HTTP, server-sent events or a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
+
+from gateway.access import Caller
+from gateway.errors import NotAuthenticated, Timeout
+from gateway.http.graphql.documents import Document, Documents, Operation
+from gateway.http.graphql.errors import (
+    BAD_USER_INPUT,
+    TOO_COMPLEX,
+    VALIDATION_FAILED,
+    RequestRefused,
+    render_execution_error,
+)
+from gateway.http.graphql.limits import LimitExceeded, Limits
+from gateway.http.graphql.persisted import DocumentSource
+from gateway.http.graphql.request import GraphQLRequest
+from gateway.http.json import encode_json
+from gateway.throttling import RateLimitState
+from schema.connections import MAX_PAGE_SIZE
+from schema.context import Context, Services
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerOptions:
+    """The settings of the same names."""
+
+    operation_timeout: float
+    introspection: Literal["public", "key", "off"]
+    max_validation_errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An operation that may run. `document_id` is the client's own name for its document, if it has one."""
+
+    request: GraphQLRequest
+    document: Document
+    operation: Operation
+    document_id: str | None
+
+    @property
+    def kind(self) -> OperationType:
+        return self.operation.node.operation
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was executed, as JSON."""
+
+    body: bytes
+    has_errors: bool
+
+
+class Runner:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        services: Services,
+        source: DocumentSource,
+        limits: Limits,
+        options: RunnerOptions,
+    ) -> None:
+        self._schema = schema
+        self._services = services
+        self._source = source
+        self._limits = limits
+        self._options = options
+        self._documents = Documents(schema, limits, options.max_validation_errors, MAX_PAGE_SIZE)
+
+    def prepare(self, request: GraphQLRequest, caller: Caller | None) -> Prepared:
+        """All that can be said before anything runs. Raises RequestRefused or a GatewayError."""
+        asked = self._source.find(request)
+        document = self._documents.get(asked.text, hide_suggestions=caller is None)
+        self._source.learn(asked)
+        operation = document.operation(request.operation_name)
+        if document.introspects:
+            self._check_introspection(caller)
+        nodes = operation.nodes.total(request.variables)
+        if nodes > self._limits.nodes:
+            raise RequestRefused([LimitExceeded("nodes", self._limits.nodes, nodes).error()], TOO_COMPLEX)
+        return Prepared(request, document, operation, asked.document_id)
+
+    def context(self, caller: Caller | None, rate_limit: RateLimitState | None = None) -> Context:
+        return Context(self._services, caller, rate_limit)
+
+    async def execute(self, prepared: Prepared, context: Context, request_id: str) -> Answer:
+        """Runs a query or a mutation. Raises RequestRefused where the variables do not fit, and Timeout."""
+        timeout = self._options.operation_timeout
+        try:
+            async with asyncio.timeout(timeout):
+                result = execute(
+                    self._schema,
+                    prepared.document.node,
+                    context_value=context,
+                    variable_values=prepared.request.variables,
+                    operation_name=prepared.request.operation_name,
+                    max_coercion_errors=self._options.max_validation_errors,
+                    hide_suggestions=not context.has_caller,
+                )
+                if not isinstance(result, ExecutionResult):
+                    result = await result
+        except TimeoutError:
+            raise Timeout(timeout) from None
+        return _rendered(result, request_id)
+
+    def _check_introspection(self, caller: Caller | None) -> None:
+        if self._options.introspection == "off":
+            raise RequestRefused([GraphQLError("Introspection is switched off.")], VALIDATION_FAILED)
+        if self._options.introspection == "key" and caller is None:
+            raise NotAuthenticated
+
+
+def _rendered(result: ExecutionResult, request_id: str) -> Answer:
+    if not result.errors:
+        return Answer(encode_json({"data": result.data}), has_errors=False)
+    if result.data is None and all(error.path is None for error in result.errors):
+        # Nothing was run: the variables do not fit.
+        raise RequestRefused(list(result.errors), BAD_USER_INPUT)
+    errors = [render_execution_error(error, request_id) for error in result.errors]
+    answer: dict[str, Any] = {"errors": errors, "data": result.data}
+    return Answer(encode_json(answer), has_errors=True)
