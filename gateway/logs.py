@@ -25,7 +25,13 @@ def configure_logs(level: str, log_format: Format) -> None:
     if log_format == "json":
         render = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)]
     else:
-        render = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        render = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # The default shows local variables where rich is installed, and keys are among them.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     structlog.configure(
         processors=[*shared, *render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -33,6 +39,7 @@ def configure_logs(level: str, log_format: Format) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_without_bytes_of_requests)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, _name_logger],
@@ -40,6 +47,14 @@ def configure_logs(level: str, log_format: Format) -> None:
         )
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+def _without_bytes_of_requests(record: logging.LogRecord) -> bool:
+    """aiohttp quotes the line of a request that it cannot parse, which may hold a key: the name of the error is left."""
+    error = record.exc_info[1] if record.exc_info else None
+    if type(error).__module__ == "aiohttp.http_exceptions":
+        record.msg, record.args, record.exc_info = "request.malformed: %s", (type(error).__name__,), None
+    return True
 
 
 def _dumps(event: Any, **_: Any) -> str:

@@ -47,13 +47,16 @@ async def read_body(request: web.Request, max_size: int) -> Any:
 
 
 async def read_limited(request: web.Request, max_size: int) -> bytes:
-    """The body; raises ContentTooLarge without reading the rest of a larger one."""
+    """The body. Raises ContentTooLarge without reading the rest of a larger one, and ParseError on broken gzip or chunks."""
     if request.content_length is not None and request.content_length > max_size:
         raise ContentTooLarge(max_size)
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise ContentTooLarge(max_size) from None
+    except (web.RequestPayloadError, ConnectionError):
+        # The client broke off, or its encoding is wrong: nothing failed here.
+        raise ParseError("The request body is incomplete or wrongly encoded.") from None
 
 
 def _charset(header: str) -> str:
