@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -30,6 +30,7 @@ DRIVERS: Final = {"sqlite+aiosqlite": SQLITE, "postgresql+asyncpg": POSTGRESQL}
 
 _ATTEMPTS: Final = 5
 _BACKOFF_SECONDS: Final = 0.02
+_PATIENCE_SECONDS: Final = 3600.0
 # SQLAlchemy's own AUTOCOMMIT would give SQLite's driver back its implicit transactions afterwards.
 _NO_BEGIN: Final = "gateway_no_begin"
 
@@ -101,6 +102,15 @@ class Database:
     async def run_sync(self, work: Callable[[Connection], T]) -> T:
         """`transaction` for Alembic, which knows synchronous connections only."""
         return await self.transaction(lambda connection: connection.run_sync(work))
+
+    @asynccontextmanager
+    async def unhurried(self) -> AsyncIterator[Database]:
+        """The same database, for work that may take long, as a migration: the limit on statements is for requests."""
+        database = Database(replace(self._config, statement_timeout=_PATIENCE_SECONDS))
+        try:
+            yield database
+        finally:
+            await database.close()
 
     def insert(self, table: Any) -> Any:
         """An INSERT that knows `on_conflict_do_update`, which Core has per dialect only."""

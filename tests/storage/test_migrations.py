@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -10,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.storage.engine import Database, DatabaseConfig
+from gateway.storage.engine import POSTGRESQL, Database, DatabaseConfig
 from gateway.storage.migrations import SchemaState, SchemaTooNew, migrate, schema_state
 from gateway.storage.tables import metadata
 from tests.databases import DatabaseServer
@@ -73,3 +74,23 @@ async def test_a_newer_database_is_left_alone(database: Database) -> None:
     with pytest.raises(SchemaTooNew):
         await migrate(database)
     assert (await database.fetch(text("SELECT version_num FROM alembic_version")))[0][0] == "9999"
+
+
+async def test_a_migration_may_take_longer_than_a_request(database: Database, database_url: str) -> None:
+    """It waits for one that is under way: the limit on statements is for requests."""
+    hasty = Database(DatabaseConfig(url=database_url, statement_timeout=0.2))
+    is_held = asyncio.Event()
+
+    async def hold(connection: AsyncConnection) -> None:
+        if database.dialect == POSTGRESQL:
+            await connection.execute(text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
+        is_held.set()
+        await asyncio.sleep(0.6)
+
+    async def wait() -> Sequence[str]:
+        await is_held.wait()
+        return await migrate(hasty)
+
+    _, applied = await asyncio.gather(database.transaction(hold), wait())
+    assert list(applied) == []
+    await hasty.close()

@@ -55,7 +55,8 @@ async def migrate(database: Database) -> Sequence[str]:
         newer = ScriptDirectory.from_config(config).iterate_revisions("head", before or "base")
         return [script.revision for script in reversed(list(newer))]
 
-    return await database.run_sync(work)
+    async with database.unhurried() as patient:
+        return await patient.run_sync(work)
 
 
 def _state(connection: Connection) -> SchemaState:
