@@ -103,6 +103,15 @@ class Database:
         """`transaction` for Alembic, which knows synchronous connections only."""
         return await self.transaction(lambda connection: connection.run_sync(work))
 
+    async def fetch_sync(self, work: Callable[[Connection], T]) -> T:
+        """The same for `work` that only reads: it waits for no writer."""
+
+        async def attempt() -> T:
+            async with self._reading.connect() as connection:
+                return await connection.run_sync(work)
+
+        return await _retried(attempt)
+
     @asynccontextmanager
     async def unhurried(self) -> AsyncIterator[Database]:
         """The same database, for work that may take long, as a migration: the limit on statements is for requests."""

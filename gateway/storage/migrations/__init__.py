@@ -34,7 +34,7 @@ class SchemaTooNew(Exception):
 
 
 async def schema_state(database: Database) -> SchemaState:
-    return await database.run_sync(_state)
+    return await database.fetch_sync(_state)
 
 
 async def migrate(database: Database) -> Sequence[str]:

@@ -1,0 +1,244 @@
+"""The settings: what is refused at the start, and that each one does what its row in the table says.
+
+The settings of GraphQL's limits, of rate limits and of proxies are tested with what they govern.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from gateway.settings import InvalidSettings, Settings, load_settings
+from gateway.storage.engine import Database, DatabaseConfig
+from tests.conftest import Serve, serving
+from tests.databases import WORKSPACE
+from tests.keys import ADA, bearer
+from tests.processes import gateway, running
+from tests.settings_table import PAGE, page
+
+FOLDERS = "/api/projects/1/persisted_folder/"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"GATEWAY_{name.upper()}", raising=False)
+
+
+def test_the_table_is_complete_and_fresh() -> None:
+    assert PAGE.read_text() == page(), "run `make generate`"
+    for name, field in Settings.model_fields.items():
+        assert f"| `GATEWAY_{name.upper()}` |" in page()
+        assert field.description
+
+
+def test_the_defaults_need_nothing() -> None:
+    assert load_settings().database_url.get_secret_value() == "sqlite+aiosqlite:///gateway.db"
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"GATEWAY_{name.upper()}", "")
+    assert load_settings() == Settings.model_construct(**{n: f.default for n, f in Settings.model_fields.items()})
+
+
+WRONG = {
+    "host": (),
+    "port": ("hunter2", "-1", "65536", "80.5"),
+    "shutdown_timeout": ("hunter2", "-1", "nan", "inf"),
+    "log_level": ("hunter2", "INFO "),
+    "log_format": ("hunter2",),
+    "database_url": (
+        "hunter2",
+        "postgresql://ada:hunter2@host/name",
+        "postgresql+asyncpg://ada:hunter2@host:port/name",
+        "mysql://ada:hunter2@host/name",
+        "sqlite+aiosqlite://",
+        "sqlite+aiosqlite:///:memory:",
+        "://hunter2",
+    ),
+    "database_pool_size": ("hunter2", "0"),
+    "database_pool_timeout": ("hunter2", "0", "inf"),
+    "database_connect_timeout": ("hunter2", "0", "nan"),
+    "database_statement_timeout": ("hunter2", "0", "3601"),
+    "database_behind_pgbouncer": ("hunter2",),
+    "redis_url": ("hunter2", "http://:hunter2@host", "redis://:hunter2@host:port/0"),
+    "rate_limits": ("hunter2",),
+    "trusted_proxies": ("hunter2", "10.0.0.0/8", '"hunter2"', '["hunter2"]', "{}", "[", '["10.0.0.1/8"]'),
+    "max_body_size": ("hunter2", "0"),
+    "operation_timeout": ("hunter2", "0"),
+    "introspection": ("hunter2",),
+    "graphiql": ("hunter2",),
+    "cursor_secret": ("hunter2",),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values], ids=lambda value: value
+)
+def test_a_wrong_value_is_refused_and_not_repeated(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"GATEWAY_{name.upper()}", value)
+    with pytest.raises(InvalidSettings) as raised:
+        load_settings()
+    (problem,) = raised.value.problems
+    assert problem.startswith(f"GATEWAY_{name.upper()}")
+    assert "hunter2" not in str(raised.value)
+    assert raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize("command", [("serve",), ("migrate",), ("demo",), ("keys", "list")], ids=" ".join)
+async def test_all_that_is_wrong_is_told_at_once(command: tuple[str, ...]) -> None:
+    wrong = {name: values[0] for name, values in WRONG.items() if values}
+    result = await gateway(*command, **wrong)
+    assert (result.code, result.out) == (2, "")
+    assert [line.partition(":")[0] for line in result.err.splitlines()] == [f"GATEWAY_{name.upper()}" for name in wrong]
+    assert "hunter2" not in result.err
+
+
+def test_secrets_are_in_no_repr() -> None:
+    settings = load_settings(
+        database_url="postgresql+asyncpg://ada:hunter2@host/name",
+        redis_url="redis://:hunter2@host",
+        cursor_secret="hunter2" * 10,
+    )
+    for shown in (repr(settings), str(settings), repr(settings.database()), settings.model_dump_json()):
+        assert "hunter2" not in shown
+
+
+# What each of them does
+
+
+async def test_log_level(database_url: str) -> None:
+    for level, expected in (("info", ["serving"]), ("warning", []), ("error", [])):
+        async with running("demo", database_url=database_url, log_level=level, log_format="json") as service:
+            pass
+        assert [json.loads(line)["event"] for line in service.err.splitlines()] == expected
+
+
+async def test_log_format(database_url: str) -> None:
+    async with running("serve", database_url=database_url, log_format="console") as service:
+        pass
+    (line,) = service.err.decode().splitlines()
+    assert "serving" in line
+    assert not line.startswith("{")
+
+
+async def test_max_body_size(serve: Serve) -> None:
+    async with serve(max_body_size=2000) as client:
+        for size, rest, graphql in ((1500, 201, 200), (2500, 413, 413)):
+            headers = bearer(ADA)
+            async with client.post(FOLDERS, json={"type": "home", "ignored": "x" * size}, headers=headers) as response:
+                assert response.status == rest
+            query = {"query": "{ viewer { email } }", "extensions": {"ignored": "x" * size}}
+            async with client.post("/graphql", json=query, headers=headers) as response:
+                assert response.status == graphql
+
+
+async def test_cursor_secret(serve: Serve) -> None:
+    """Of two services on the same database, one takes the other's cursors where they have the same secret."""
+    first = "{ viewer { environments(first: 1) { pageInfo { endCursor } } } }"
+    after = "query($after: String) { viewer { environments(first: 1, after: $after) { nodes { id } } } }"
+
+    async def ask(query: str, variables: dict[str, Any], secret: str | None) -> Any:
+        async with serve(cursor_secret=secret) as client:
+            body = {"query": query, "variables": variables}
+            async with client.post("/graphql", json=body, headers=bearer(ADA)) as response:
+                return await response.json()
+
+    answer = await ask(first, {}, "a" * 32)
+    cursor = {"after": answer["data"]["viewer"]["environments"]["pageInfo"]["endCursor"]}
+    assert "errors" not in await ask(after, cursor, "a" * 32)
+    for other in ("b" * 32, None):
+        assert (await ask(after, cursor, other))["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    # Without one, the database keeps one over a restart.
+    answer = await ask(first, {}, None)
+    cursor = {"after": answer["data"]["viewer"]["environments"]["pageInfo"]["endCursor"]}
+    assert "errors" not in await ask(after, cursor, None)
+
+
+async def test_operation_timeout(serve: Serve, database_url: str) -> None:
+    blocker = Database(DatabaseConfig(url=database_url))
+    held, release = asyncio.Event(), asyncio.Event()
+
+    async def hold(connection: Any) -> None:
+        if blocker.dialect != "sqlite":
+            await connection.execute(text("LOCK TABLE persisted_folders"))
+        held.set()
+        await release.wait()
+
+    holding = asyncio.create_task(blocker.transaction(hold))
+    await held.wait()
+    mutation = 'mutation { upsertPersistedFolder(input: {projectId: "1", type: HOME}) { created } }'
+    options = {"database_statement_timeout": 60, "database_pool_timeout": 60, "cursor_secret": "x" * 32}
+    async with serve(operation_timeout=0.2, **options) as client:
+        async with client.post("/graphql", json={"query": mutation}, headers=bearer(ADA)) as response:
+            assert response.status == 504
+            (error,) = (await response.json())["errors"]
+        assert error["extensions"]["code"] == "TIMEOUT"
+        release.set()
+        await holding
+        async with client.post("/graphql", json={"query": mutation}, headers=bearer(ADA)) as response:
+            assert "errors" not in await response.json()
+    await blocker.close()
+
+
+async def test_database_connect_timeout() -> None:
+    """A host that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+asyncpg://ada@127.0.0.1:{silent.getsockname()[1]}/name"
+        patient = asyncio.create_task(gateway("migrate", database_url=url, database_connect_timeout=50))
+        hasty = await gateway("migrate", database_url=url, database_connect_timeout=0.2)
+        assert (hasty.code, hasty.err.splitlines()[-1]) == (1, "The database cannot be reached.")
+        assert not patient.done()
+    # The host is gone now, and its connections with it.
+    assert (await patient).code == 1
+
+
+async def test_database_pool_size(postgresql: Any) -> None:
+    url = postgresql.create()
+    watcher = Database(DatabaseConfig(url=url))
+    count = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    for size in (1, 4):
+        async with serving(
+            load_settings(database_url=url, database_pool_size=size, database_pool_timeout=60)
+        ) as client:
+
+            async def ask() -> int:
+                async with client.get(FOLDERS, headers=bearer(ADA)) as response:
+                    return response.status
+
+            assert set(await asyncio.gather(*(ask() for _ in range(40)))) == {200}
+            assert [tuple(row) for row in await watcher.fetch(count)] == [(size,)]
+    await watcher.close()
+    postgresql.drop(url)
+
+
+async def test_database_statement_timeout_does_not_bound_a_migration(database_url: str) -> None:
+    """Another migration may hold the lock for long, and altering a large table takes its time."""
+    blocker = Database(DatabaseConfig(url=database_url))
+    held, release = asyncio.Event(), asyncio.Event()
+
+    async def hold(connection: Any) -> None:
+        if blocker.dialect != "sqlite":
+            await connection.execute(text("LOCK TABLE alembic_version"))
+        held.set()
+        await release.wait()
+
+    holding = asyncio.create_task(blocker.transaction(hold))
+    await held.wait()
+    options = {"database_url": database_url, "database_statement_timeout": 0.1, "database_pool_timeout": 0.1}
+    migrating = asyncio.create_task(gateway("migrate", **options))
+    loaded = await gateway("load", str(WORKSPACE), **options)
+    assert (loaded.code, loaded.err.splitlines()[-1]) == (1, "The database cannot be reached.")
+    release.set()
+    await holding
+    assert await migrating == (0, "Nothing to do: the database is up to date.\n", "")
+    await blocker.close()
