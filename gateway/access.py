@@ -195,6 +195,7 @@ class Caller:
     """
 
     key_id: UUID
+    key_hash: str = field(repr=False)
     user_id: UUID
     email: str
     scopes: frozenset[str]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import fields
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from gateway.callers import CallerService
+from gateway.changes import ChangeService
 from gateway.cursors import CursorSigner
+from gateway.events import EventBus
 from gateway.folders import FolderService
 from gateway.http.boundary import boundary
 from gateway.http.graphql.endpoint import EndpointOptions, GraphQLEndpoint
@@ -22,12 +26,15 @@ from gateway.http.graphql.persisted import (
     load_manifest,
 )
 from gateway.http.graphql.runner import Runner, RunnerOptions
+from gateway.http.graphql.websocket import WebSocketOptions, WebSocketTransport
 from gateway.http.health import HealthEndpoints
 from gateway.http.openapi import OpenApiEndpoint
 from gateway.http.proxies import PublicAddress
 from gateway.http.rest import RestEndpoints
 from gateway.http.sdl import SdlEndpoint
+from gateway.notifications import Notifications
 from gateway.settings import Settings
+from gateway.storage.changes import ChangeStore
 from gateway.storage.directory import Directory
 from gateway.storage.engine import Database
 from gateway.storage.folders import FolderStore
@@ -35,6 +42,8 @@ from gateway.storage.secrets import shared_secret
 from gateway.throttling import Throttle
 from schema.context import Services
 from schema.schema import build_schema, print_sdl
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -49,41 +58,59 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
         directory = Directory(database)
         callers = CallerService(directory)
         stack.push_async_callback(callers.close)
-        folders = FolderService(FolderStore(database))
+        bus = EventBus()
+        redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        notifications = Notifications(bus, database, redis_url)
+        stack.push_async_callback(notifications.close)
+        folders = FolderService(FolderStore(database), notifications.announce)
+        changes = ChangeService(ChangeStore(database), directory, bus)
+        for work in (changes.run(), notifications.run()):
+            stack.push_async_callback(_cancelled, asyncio.create_task(work))
+        address = PublicAddress(settings.trusted_proxies)
         schema = build_schema()
         runner = Runner(
             schema,
-            Services(directory, folders, CursorSigner(await _cursor_secret(settings, database))),
+            Services(directory, folders, changes, CursorSigner(await _cursor_secret(settings, database))),
             _document_source(settings),
             graphql_limits(settings),
-            RunnerOptions(
-                operation_timeout=settings.operation_timeout,
-                introspection=settings.introspection,
-                max_validation_errors=settings.max_validation_errors,
-            ),
+            _options(RunnerOptions, settings),
         )
-        address = PublicAddress(settings.trusted_proxies)
-
         app = web.Application(middlewares=[boundary], client_max_size=settings.max_body_size)
-        for endpoint in (
-            RestEndpoints(callers, folders, throttle, address, settings.max_body_size),
-            GraphQLEndpoint(
+        graphql = GraphQLEndpoint(
+            runner,
+            callers,
+            throttle,
+            WebSocketTransport(
                 runner,
                 callers,
+                changes,
                 throttle,
-                EndpointOptions(
-                    max_body_size=settings.max_body_size,
-                    graphiql=settings.graphiql,
-                    http_status_profile=settings.http_status_profile,
-                    introspection_is_public=settings.introspection == "public",
-                ),
+                address,
+                _options(WebSocketOptions, settings, allowed_origins=frozenset()),
             ),
+            _options(EndpointOptions, settings, introspection_is_public=settings.introspection == "public"),
+        )
+        app.on_shutdown.append(graphql.close_streams)
+        for endpoint in (
+            RestEndpoints(callers, folders, throttle, address, settings.max_body_size),
+            graphql,
             HealthEndpoints(database.check),
             OpenApiEndpoint(address),
             SdlEndpoint(print_sdl(schema)),
         ):
             app.add_routes(endpoint.routes())
         yield app
+
+
+def _options(kind: type[T], settings: Settings, **others: Any) -> T:
+    """Options of one room, from the settings of the same names."""
+    names = {field.name for field in fields(kind)} - set(others)  # type: ignore[arg-type]  # kind is a dataclass
+    return kind(**{name: getattr(settings, name) for name in names}, **others)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def graphql_limits(settings: Settings) -> Limits:

@@ -5,6 +5,7 @@
     │   ├── NotAuthenticated
     │   └── AuthenticationFailed
     ├── PermissionDenied            403
+    │   └── AccessLost
     ├── NotFound                    404
     ├── InvalidField                400  one bad field
     ├── InvalidFields               400  several of them; REST answers the first
@@ -21,7 +22,7 @@
     ├── Unavailable                 503
     └── Timeout                     504
 
-They are rendered in two places only: `gateway/http/rest_errors.py` and `gateway/http/graphql_errors.py`.
+They are rendered in two places only: `gateway/http/rest_errors.py` and `gateway/http/graphql/errors.py`.
 A message here is shown to clients: it never holds a secret, SQL or Python's own words.
 """
 
@@ -67,6 +68,10 @@ class PermissionDenied(GatewayError):
     type = "authentication_error"
     code = "permission_denied"
     status = 403
+
+
+class AccessLost(PermissionDenied):
+    """The key, or its right to read there, went away while a stream was running."""
 
 
 class NotFound(GatewayError):

@@ -46,8 +46,16 @@ class FolderInput:
 
 
 class FolderService:
-    def __init__(self, store: FolderStore, clock: Clock = system_clock) -> None:
+    """`announce` is called with the user after each commit that changed a folder."""
+
+    def __init__(
+        self,
+        store: FolderStore,
+        announce: Callable[[UUID], None] = lambda _: None,
+        clock: Clock = system_clock,
+    ) -> None:
         self._store = store
+        self._announce = announce
         self._clock = clock
 
     async def in_places(self, grants: Sequence[Grant]) -> list[tuple[Folder, ...]]:
@@ -70,7 +78,7 @@ class FolderService:
 
     async def upsert(self, grant: WriteGrant, folder: FolderInput) -> tuple[Folder, bool]:
         """The folder, and whether it is new. Raises InvalidFields."""
-        return (await self._store.upsert(grant, [_draft(folder)], self._clock()))[0]
+        return (await self._upsert(grant, [_draft(folder)]))[0]
 
     async def upsert_all(self, grant: WriteGrant, folders: Sequence[FolderInput]) -> list[tuple[Folder, bool]]:
         """Like `upsert`, for several folders of one place: all or none.
@@ -95,7 +103,7 @@ class FolderService:
                 types.add(folder.type)
         if problems:
             raise InvalidFields(problems)
-        return await self._store.upsert(grant, drafts, self._clock()) if drafts else []
+        return await self._upsert(grant, drafts) if drafts else []
 
     async def update(
         self,
@@ -111,7 +119,9 @@ class FolderService:
             # Whether there is such a folder comes first, as in REST.
             await self.require(access, folder_id)
             raise
-        return await self._store.update(access, folder_id, changes, self._clock(), _expected(expected_updated_at))
+        stored = await self._store.update(access, folder_id, changes, self._clock(), _expected(expected_updated_at))
+        self._announce(_user_of(access))
+        return stored
 
     async def delete(
         self,
@@ -120,11 +130,22 @@ class FolderService:
         expected_updated_at: datetime | None = None,
     ) -> Folder:
         """The folder as it last was. Raises NotFound, Stale."""
-        return await self._store.delete(access, folder_id, _expected(expected_updated_at))
+        deleted = await self._store.delete(access, folder_id, _expected(expected_updated_at))
+        self._announce(_user_of(access))
+        return deleted
+
+    async def _upsert(self, grant: WriteGrant, drafts: Sequence[FolderDraft]) -> list[tuple[Folder, bool]]:
+        stored = await self._store.upsert(grant, drafts, self._clock())
+        self._announce(grant.user_id)
+        return stored
 
     async def require(self, access: Sequence[Grant] | FolderReach, folder_id: UUID) -> None:
         """Raises NotFound."""
         _only(await self._store.find(access, [folder_id]), folder_id)
+
+
+def _user_of(access: Sequence[Grant] | FolderReach) -> UUID:
+    return access.user_id if isinstance(access, FolderReach) else access[0].user_id
 
 
 def _only(found: dict[UUID, Folder], folder_id: UUID) -> Folder:

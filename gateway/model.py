@@ -96,6 +96,23 @@ class FolderChanges:
     path: str | None = None
 
 
+class ChangeKind(StrEnum):
+    """What became of a folder."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChange:
+    """One committed change. The numbers of one user's changes are in the order of commit, without a gap."""
+
+    number: int
+    kind: ChangeKind
+    folder: Folder
+
+
 class FolderKey(NamedTuple):
     """Where a folder stands in a list over several places: by environment, surface and type."""
 

@@ -122,6 +122,17 @@ class Settings(BaseSettings):
     )
     max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
     operation_timeout: Seconds = Field(10, description="How long a GraphQL operation may take.")
+    websocket_init_timeout: float = Field(
+        3, gt=0, description="How long a WebSocket may stay without `connection_init`."
+    )
+    websocket_ping_interval: float = Field(
+        15, gt=0, description="How often a WebSocket is pinged; one that does not answer is closed."
+    )
+    stream_heartbeat: float = Field(15, gt=0, description="How often an idle stream of server-sent events is fed.")
+    stream_send_timeout: float = Field(
+        10, gt=0, description="How long a client of a stream may take to read what it is sent before it is closed."
+    )
+    max_subscriptions: int = Field(20, ge=1, description="Operations at a time over one WebSocket.")
     max_tokens: int = Field(2000, ge=1, description="Tokens of a GraphQL document; comments count too.")
     max_literal_length: int = Field(
         65_536, ge=1, description="Characters in all string literals of a document; variables have no such limit."

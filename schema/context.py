@@ -9,6 +9,7 @@ from typing import TypeAlias
 from strawberry.types import Info as StrawberryInfo
 
 from gateway.access import CURRENT_ENVIRONMENT, Caller, Grant, PlaceRef, WriteGrant
+from gateway.changes import ChangeService
 from gateway.cursors import CursorSigner
 from gateway.errors import InvalidInput, NotAuthenticated
 from gateway.folders import FolderService
@@ -25,14 +26,26 @@ class Services:
 
     directory: Directory
     folders: FolderService
+    changes: ChangeService
     cursors: CursorSigner
 
 
 class Context:
-    """Of one request. `given_caller` None means that it carries no key."""
+    """Of one request. `given_caller` None means that it carries no key.
 
-    def __init__(self, services: Services, given_caller: Caller | None, rate_limit: RateLimitState | None) -> None:
+    `last_event_id` is the cursor of the last change that a client has seen, from before it lost its stream.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        given_caller: Caller | None,
+        rate_limit: RateLimitState | None,
+        last_event_id: str | None = None,
+    ) -> None:
+        self.last_event_id = last_event_id
         self.folders = services.folders
+        self.changes = services.changes
         self.cursors = services.cursors
         self.rate_limit = rate_limit
         self._directory = services.directory
@@ -52,6 +65,10 @@ class Context:
     @cached_property
     def load(self) -> Loaders:
         return Loaders(self.caller, self._directory, self.folders)
+
+    def start_over(self) -> None:
+        """Forgets what was loaded: each event of a stream is read anew."""
+        self.__dict__.pop("load", None)
 
     async def read_grant(self, place: PlaceRef, surface: Surface) -> Grant:
         """Raises NotFound or PermissionDenied."""

@@ -7,7 +7,7 @@ from enum import Enum
 
 import strawberry
 
-from gateway.model import FolderType, Surface
+from gateway.model import ChangeKind, FolderType, Surface
 
 
 def _expose(enum: type[Enum], name: str, description: str, values: Mapping[str, str]) -> None:
@@ -31,6 +31,14 @@ _expose(
         "PINNED": "The folder that is pinned to the navigation.",
         "CUSTOM_PRODUCTS": "The folder that holds the user's own choice of products.",
     },
+)
+
+
+_expose(
+    ChangeKind,
+    "PersistedFolderChangeKind",
+    "What became of a folder.",
+    {"CREATED": "It is new.", "UPDATED": "It was changed, or saved again.", "DELETED": "It is gone."},
 )
 
 

@@ -21,6 +21,7 @@ from strawberry.schema.config import StrawberryConfig
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.subscription import Subscription
 
 _DESCRIPTION: Final = """\
 Persisted folders: for each user, environment and product surface, where the home, pinned and
@@ -30,7 +31,7 @@ custom products folders point. The same rules as the REST endpoints; a key needs
 
 def build_schema() -> GraphQLSchema:
     """The executable schema. Its resolvers expect a `schema.context.Context`."""
-    schema = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))
+    schema = strawberry.Schema(Query, Mutation, Subscription, config=StrawberryConfig(scalar_map=SCALARS))
     graphql_schema = schema._schema
     graphql_schema.description = _DESCRIPTION
     _drop_null_defaults(graphql_schema)

@@ -47,9 +47,8 @@ class PersistedFolder(Node):
     @strawberry.field(description="The environment that the folder belongs to.")
     async def environment(self, info: Info) -> Environment:
         found = await info.context.load.environment.load(self.environment_number)
-        # The folder was read through it a moment ago.
-        assert found is not None
-        return Environment.of(found)
+        # It may be gone by now, or the key's right to see it.
+        return Environment.of(info.context.caller.require_reach(found))
 
     @classmethod
     def of(cls, folder: model.Folder) -> PersistedFolder:

@@ -28,8 +28,14 @@ class Credential:
 def find_in_header(request: web.BaseRequest) -> Credential | None:
     """None where there is no `Authorization`, or one of another scheme."""
     # Of two headers neither is the right one: together they are no key.
-    match = _BEARER.fullmatch(", ".join(request.headers.getall(hdrs.AUTHORIZATION, [])))
-    return Credential(match[1].rstrip(" \t"), HEADER) if match else None
+    key = parse_bearer(", ".join(request.headers.getall(hdrs.AUTHORIZATION, [])))
+    return None if key is None else Credential(key, HEADER)
+
+
+def parse_bearer(authorization: str) -> str | None:
+    """The key of `Bearer <key>`; None where that is no such text."""
+    match = _BEARER.fullmatch(authorization)
+    return match[1].rstrip(" \t") if match else None
 
 
 def find_in_query(request: web.BaseRequest) -> Credential | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -41,13 +41,15 @@ class Directory:
         self._database = database
 
     async def find_key(self, key_hash: str, now: int) -> KeyRecord | None:
-        """The key with its user's memberships, in one statement.
+        """None where the key is unknown, revoked or expired at `now`, or its user inactive."""
+        return (await self.find_keys([key_hash], now)).get(key_hash)
 
-        None where the key is unknown, revoked or expired at `now`, or its user inactive.
-        """
+    async def find_keys(self, hashes: Collection[str], now: int) -> dict[str, KeyRecord]:
+        """The valid ones of several keys with their users' memberships, in one statement."""
         rows = await self._database.fetch(
             select(
                 api_keys.c.id.label("key_id"),
+                api_keys.c.hash,
                 api_keys.c.scopes,
                 api_keys.c.scoped_environments,
                 api_keys.c.scoped_organizations,
@@ -62,28 +64,16 @@ class Directory:
             .outerjoin(environments, environments.c.id == users.c.current_environment_id)
             .outerjoin(memberships, memberships.c.user_id == users.c.id)
             .where(
-                api_keys.c.hash == key_hash,
+                api_keys.c.hash.in_(hashes),
                 api_keys.c.revoked_at.is_(None),
                 or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
                 users.c.is_active,
             )
         )
-        if not rows:
-            return None
-        first = rows[0]
-        caller = Caller(
-            key_id=first.key_id,
-            user_id=first.user_id,
-            email=first.email,
-            scopes=frozenset(first.scopes),
-            # An empty limit is no limit, as in the product's own keys.
-            environments=frozenset(first.scoped_environments) or None,
-            organizations=frozenset(map(UUID, first.scoped_organizations)) or None,
-            memberships=frozenset(row.organization_id for row in rows if row.organization_id is not None),
-            current_environment_id=first.current_environment_id,
-            current_project_id=first.current_project_id,
-        )
-        return KeyRecord(caller, first.last_used_at)
+        by_hash: dict[str, list[Row[Any]]] = {}
+        for row in rows:
+            by_hash.setdefault(row.hash, []).append(row)
+        return {key_hash: _key_record(found) for key_hash, found in by_hash.items()}
 
     async def has_users(self) -> bool:
         return bool(await self._database.fetch(select(users.c.id).limit(1)))
@@ -128,6 +118,25 @@ class Directory:
         rows = await self._database.fetch(select(func.count()).select_from(reachable_environments(reach).subquery()))
         count: int = rows[0][0]
         return count
+
+
+def _key_record(rows: Sequence[Row[Any]]) -> KeyRecord:
+    """From one row for each membership of the key's user."""
+    first = rows[0]
+    caller = Caller(
+        key_id=first.key_id,
+        key_hash=first.hash,
+        user_id=first.user_id,
+        email=first.email,
+        scopes=frozenset(first.scopes),
+        # An empty limit is no limit, as in the product's own keys.
+        environments=frozenset(first.scoped_environments) or None,
+        organizations=frozenset(map(UUID, first.scoped_organizations)) or None,
+        memberships=frozenset(row.organization_id for row in rows if row.organization_id is not None),
+        current_environment_id=first.current_environment_id,
+        current_project_id=first.current_project_id,
+    )
+    return KeyRecord(caller, first.last_used_at)
 
 
 def environment_key(environment: Environment) -> EnvironmentKey:

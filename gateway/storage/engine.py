@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from gateway.errors import Unavailable
 from gateway.storage.failures import RetryTransaction, translated
@@ -128,6 +128,34 @@ class Database:
     async def check(self) -> None:
         """Raises Unavailable where the database does not answer."""
         await self.fetch(text("SELECT 1"))
+
+    @property
+    def can_listen(self) -> bool:
+        """Whether `listening` works: PostgreSQL, and no pgbouncer, which hands a session's notifications to nobody."""
+        return self.dialect == POSTGRESQL and not self._config.behind_pgbouncer
+
+    @asynccontextmanager
+    async def listening(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Future[None]]:
+        """Calls `heard` with each payload that PostgreSQL's NOTIFY sends on `channel`, over a connection of its own.
+
+        The future is done when that connection is lost. Raises Unavailable.
+        """
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def on_lost(_: object) -> None:
+            if not lost.done():
+                lost.set_result(None)
+
+        engine = create_async_engine(self._engine.url, poolclass=NullPool, hide_parameters=True)
+        with translated():
+            async with engine.connect() as connection:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                driver.add_termination_listener(on_lost)
+                await driver.add_listener(channel, lambda _, __, ___, payload: heard(payload))
+                try:
+                    yield lost
+                finally:
+                    driver.remove_termination_listener(on_lost)
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -130,6 +130,32 @@ folders: Final = Table(
     Index(None, "user_id", "id"),
 )
 
+# Triggers write these two beside each change of a folder (docs/decisions/0012).
+change_counters: Final = Table(
+    "change_counters",
+    metadata,
+    Column("user_id", Uuid, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+
+folder_changes: Final = Table(
+    "folder_changes",
+    metadata,
+    # No foreign keys: a change outlives what it is about, for an hour.
+    Column("user_id", Uuid, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("environment_id", BigInteger, nullable=False),
+    Column("folder_id", Uuid, nullable=False),
+    Column("surface", String(16), nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("protocol", String(PROTOCOL_MAX_LENGTH), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
 secrets: Final = Table(
     "service_secrets",
     metadata,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import hdrs, web
 from graphql import OperationType
@@ -20,7 +22,10 @@ from gateway.http.graphql.errors import RequestRefused, render_error
 from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, best_media_type
 from gateway.http.graphql.request import read_request
 from gateway.http.graphql.runner import Answer, Prepared, Runner
+from gateway.http.graphql.sse import LAST_EVENT_ID, send_events
+from gateway.http.graphql.sse import MEDIA_TYPE as EVENT_STREAM
 from gateway.http.graphql.statuses import Profile, executed_status, refused_status
+from gateway.http.graphql.websocket import WebSocketTransport, wants_websocket
 from gateway.http.json import encode_json
 from gateway.http.rate_limits import rate_limit_headers
 from gateway.http.rest_errors import error_headers
@@ -36,6 +41,8 @@ class EndpointOptions:
 
     max_body_size: int
     graphiql: bool
+    stream_heartbeat: float
+    stream_send_timeout: float
     http_status_profile: Profile
     introspection_is_public: bool
 
@@ -52,8 +59,15 @@ class GraphQLEndpoint:
     """`throttle` None means that nothing is limited."""
 
     def __init__(
-        self, runner: Runner, callers: CallerService, throttle: Throttle | None, options: EndpointOptions
+        self,
+        runner: Runner,
+        callers: CallerService,
+        throttle: Throttle | None,
+        websockets: WebSocketTransport,
+        options: EndpointOptions,
     ) -> None:
+        self._websockets = websockets
+        self._streams: set[asyncio.Task[Any]] = set()
         self._runner = runner
         self._callers = callers
         self._throttle = throttle
@@ -63,16 +77,26 @@ class GraphQLEndpoint:
     def routes(self) -> list[web.RouteDef]:
         return [web.route("*", PATH, self.handle)]
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def close_streams(self, _: web.Application) -> None:
+        """When the service stops: streams would go on for as long as their clients do."""
+        for task in self._streams:
+            task.cancel()
+        await self._websockets.close()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         headers: dict[str, str] = {hdrs.CACHE_CONTROL: "private, no-store", hdrs.VARY: hdrs.ACCEPT}
         media_type = JSON
         try:
+            if wants_websocket(request):
+                return await self._websockets.serve(request, request[REQUEST_ID_KEY])
             media_type = self._negotiate(request)
             if media_type == HTML:
                 return web.Response(text=get_graphql_ide_html(), content_type=HTML, headers=headers)
             caller, rate_limit = await self._admit(request)
             if rate_limit is not None:
                 headers |= rate_limit_headers(rate_limit)
+            if media_type == EVENT_STREAM:
+                return await self._stream(request, caller, rate_limit, headers)
             served = await self._answer(request, caller, rate_limit)
             body = served.answer.body
             status = executed_status(
@@ -93,10 +117,13 @@ class GraphQLEndpoint:
             headers |= error_headers(error)
             if isinstance(error, MethodNotAllowed):
                 headers[hdrs.ALLOW] = ", ".join(_METHODS) if request.method not in _METHODS else "POST"
+        if media_type == EVENT_STREAM:
+            # Nothing was streamed: this is an error of HTTP.
+            media_type = JSON
         return web.Response(status=status, body=body, content_type=media_type, charset="utf-8", headers=headers)
 
     def _negotiate(self, request: web.Request) -> str:
-        offered: tuple[str, ...] = (JSON, GRAPHQL_RESPONSE)
+        offered: tuple[str, ...] = (JSON, GRAPHQL_RESPONSE, EVENT_STREAM)
         if request.method == "GET" and self._options.graphiql and not request.query_string:
             offered = (*offered, HTML)
         # Of several headers with the same name, HTTP makes one list.
@@ -116,18 +143,48 @@ class GraphQLEndpoint:
         return caller, await self._throttle.hit(caller) if self._throttle else None
 
     async def _answer(self, request: web.Request, caller: Caller | None, rate_limit: RateLimitState | None) -> _Served:
-        sent = await read_request(request, self._options.max_body_size)
-        prepared = self._runner.prepare(sent, caller)
-        request[LOG_FIELDS_KEY] = {"operation": sent.operation_name, "document_id": prepared.document_id}
+        prepared = await self._prepare(request, caller)
+        sent = prepared.request
         if prepared.kind is OperationType.SUBSCRIPTION:
-            raise InvalidInput("Subscriptions are not served over this connection.")
-        if prepared.kind is OperationType.MUTATION and request.method != "POST":
-            raise MethodNotAllowed(request.method)
+            raise InvalidInput("A subscription needs a WebSocket, or 'Accept: text/event-stream'.")
         request_id = request[REQUEST_ID_KEY]
         if prepared.document.is_public and not sent.variables:
             return await self._public_answer(prepared, request_id)
         context = self._runner.context(caller, rate_limit)
         return _Served(await self._runner.execute(prepared, context, request_id))
+
+    async def _prepare(self, request: web.Request, caller: Caller | None) -> Prepared:
+        sent = await read_request(request, self._options.max_body_size)
+        prepared = self._runner.prepare(sent, caller)
+        request[LOG_FIELDS_KEY] = {"operation": sent.operation_name, "document_id": prepared.document_id}
+        if prepared.kind is OperationType.MUTATION and request.method != "POST":
+            raise MethodNotAllowed(request.method)
+        return prepared
+
+    async def _stream(
+        self, request: web.Request, caller: Caller | None, rate_limit: RateLimitState | None, headers: dict[str, str]
+    ) -> web.StreamResponse:
+        try:
+            prepared = await self._prepare(request, caller)
+        except RequestRefused as refused:
+            # The stream is what this client reads, so that is where it hears of it.
+            answers = _refused(refused)
+        else:
+            context = self._runner.context(caller, rate_limit, request.headers.get(LAST_EVENT_ID))
+            answers = self._runner.answers(prepared, context, request[REQUEST_ID_KEY])
+        task = asyncio.current_task()
+        assert task is not None
+        self._streams.add(task)
+        try:
+            return await send_events(
+                request,
+                answers,
+                headers=headers,
+                heartbeat=self._options.stream_heartbeat,
+                send_timeout=self._options.stream_send_timeout,
+            )
+        finally:
+            self._streams.discard(task)
 
     async def _public_answer(self, prepared: Prepared, request_id: str) -> _Served:
         """Introspection says the same to all who may ask, so it is run once for each document."""
@@ -141,3 +198,8 @@ class GraphQLEndpoint:
         served = _Served(answer, etag=hashlib.sha256(answer.body).hexdigest()[:32])
         self._public_answers.put(key, served, len(key) + len(answer.body))
         return served
+
+
+async def _refused(refused: RequestRefused) -> AsyncGenerator[Answer, None]:
+    raise refused
+    yield

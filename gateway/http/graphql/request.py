@@ -30,11 +30,11 @@ class GraphQLRequest:
 async def read_request(request: web.Request, max_body_size: int) -> GraphQLRequest:
     """From the URL for GET and HEAD, else from the body. Raises a GatewayError."""
     if request.method in ("GET", "HEAD"):
-        return _checked(_from_query(request))
+        return check_request(_from_query(request))
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
     if content_type.partition(";")[0].strip().lower() != JSON or charset_of(content_type) not in ("utf-8", "utf8"):
         raise UnsupportedMediaType(content_type)
-    return _checked(_decode(await read_limited(request, max_body_size), "the request body"))
+    return check_request(_decode(await read_limited(request, max_body_size), "the request body"))
 
 
 def _from_query(request: web.Request) -> dict[str, Any]:
@@ -61,7 +61,8 @@ def _decode(text: bytes, what: str) -> Any:
         raise ParseError(f"JSON parse error - {what} is nested too deeply.") from None
 
 
-def _checked(body: Any) -> GraphQLRequest:
+def check_request(body: Any) -> GraphQLRequest:
+    """From the members of a request, however they came. Raises InvalidInput."""
     if isinstance(body, list):
         raise InvalidInput("Batching is off: the request body must be one object, not a list.")
     if not isinstance(body, dict):

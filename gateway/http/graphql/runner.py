@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
+import structlog
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute, subscribe
 
 from gateway.access import Caller
-from gateway.errors import NotAuthenticated, Timeout
+from gateway.errors import GatewayError, NotAuthenticated, ServerError, Timeout
 from gateway.http.graphql.documents import Document, Documents, Operation
 from gateway.http.graphql.errors import (
     BAD_USER_INPUT,
     TOO_COMPLEX,
     VALIDATION_FAILED,
     RequestRefused,
+    render_error,
     render_execution_error,
 )
 from gateway.http.graphql.limits import LimitExceeded, Limits
@@ -25,6 +30,8 @@ from gateway.http.json import encode_json
 from gateway.throttling import RateLimitState
 from schema.connections import MAX_PAGE_SIZE
 from schema.context import Context, Services
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +59,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was executed, as JSON."""
+    """What was executed, as JSON. `error` ended the stream that this is the last answer of."""
 
     body: bytes
     has_errors: bool
+    error: GatewayError | None = None
 
 
 class Runner:
@@ -87,8 +95,13 @@ class Runner:
             raise RequestRefused([LimitExceeded("nodes", self._limits.nodes, nodes).error()], TOO_COMPLEX)
         return Prepared(request, document, operation, asked.document_id)
 
-    def context(self, caller: Caller | None, rate_limit: RateLimitState | None = None) -> Context:
-        return Context(self._services, caller, rate_limit)
+    def context(
+        self,
+        caller: Caller | None,
+        rate_limit: RateLimitState | None = None,
+        last_event_id: str | None = None,
+    ) -> Context:
+        return Context(self._services, caller, rate_limit, last_event_id)
 
     async def execute(self, prepared: Prepared, context: Context, request_id: str) -> Answer:
         """Runs a query or a mutation. Raises RequestRefused where the variables do not fit, and Timeout."""
@@ -110,11 +123,55 @@ class Runner:
             raise Timeout(timeout) from None
         return _rendered(result, request_id)
 
+    async def answers(self, prepared: Prepared, context: Context, request_id: str) -> AsyncGenerator[Answer, None]:
+        """One answer of a query or mutation, or those of a subscription. Raises RequestRefused or a GatewayError."""
+        if prepared.kind is not OperationType.SUBSCRIPTION:
+            yield await self.execute(prepared, context, request_id)
+            return
+        async with aclosing(self._subscribe(prepared, context, request_id)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def _subscribe(self, prepared: Prepared, context: Context, request_id: str) -> AsyncGenerator[Answer, None]:
+        """An answer for each event; the last one is of the error that ended the stream, where one did.
+
+        Raises RequestRefused where nothing could be subscribed to.
+        """
+        stream = subscribe(
+            self._schema,
+            prepared.document.node,
+            context_value=context,
+            variable_values=prepared.request.variables,
+            operation_name=prepared.request.operation_name,
+            max_coercion_errors=self._options.max_validation_errors,
+            hide_suggestions=not context.has_caller,
+        )
+        if inspect.isawaitable(stream):
+            stream = await stream
+        if isinstance(stream, ExecutionResult):
+            yield _rendered(stream, request_id)
+            return
+        assert isinstance(stream, AsyncGenerator)
+        async with aclosing(stream):
+            try:
+                async for result in stream:
+                    yield _rendered(result, request_id)
+            except GatewayError as error:
+                yield _last_answer(error, request_id)
+            except Exception:
+                # As for a field: the cause goes to the log, never to the client.
+                log.exception("graphql.stream_failed")
+                yield _last_answer(ServerError(), request_id)
+
     def _check_introspection(self, caller: Caller | None) -> None:
         if self._options.introspection == "off":
             raise RequestRefused([GraphQLError("Introspection is switched off.")], VALIDATION_FAILED)
         if self._options.introspection == "key" and caller is None:
             raise NotAuthenticated
+
+
+def _last_answer(error: GatewayError, request_id: str) -> Answer:
+    return Answer(encode_json({"errors": [render_error(error, request_id)]}), has_errors=True, error=error)
 
 
 def _rendered(result: ExecutionResult, request_id: str) -> Answer:

@@ -1,0 +1,141 @@
+"""Streams of folder changes: what was missed, then what is new, for as long as the key may read there.
+
+Every change is read from the outbox, in the order of commit; wake-ups only say when to look. They
+come from this process, from PostgreSQL's NOTIFY and from Redis, and a look every half second makes
+up for any that is lost. The same look finds keys that were revoked and memberships that ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from gateway.access import Caller, Grant, PlaceRef
+from gateway.errors import AccessLost, AuthenticationFailed, GatewayError, InvalidInput, Unavailable
+from gateway.events import EventBus, Listener
+from gateway.folders import Clock, system_clock
+from gateway.model import FolderChange
+from gateway.storage.changes import ChangeStore
+from gateway.storage.directory import Directory
+
+log = structlog.get_logger(__name__)
+
+KEPT_MICROSECONDS: Final = 3_600_000_000
+"""How long a change can be asked for again."""
+
+_LOOK_SECONDS: Final = 0.5
+_CLEAR_SECONDS: Final = 60.0
+# A key that could not be checked for this long counts as revoked.
+_UNCHECKED_SECONDS: Final = 5.0
+
+
+@dataclass(eq=False, slots=True)
+class _Watched:
+    """Someone who is stopped when the key is no longer good, or no longer reads at the place of a grant."""
+
+    caller: Caller
+    listener: Listener
+    grants: Sequence[Grant] = field(default=())
+
+    def check(self, fresh: Caller | None) -> None:
+        """Raises a GatewayError."""
+        if fresh is None:
+            raise AuthenticationFailed("Authorization header")
+        for grant in self.grants:
+            place = PlaceRef(str(grant.environment.id), is_project=False)
+            fresh.read(place, grant.environment, grant.surface)
+
+
+class ChangeService:
+    """`run` must be running for streams to learn of other processes and of revoked keys."""
+
+    def __init__(self, store: ChangeStore, directory: Directory, bus: EventBus, clock: Clock = system_clock) -> None:
+        self._store = store
+        self._directory = directory
+        self._bus = bus
+        self._clock = clock
+        self._watched: set[_Watched] = set()
+        self._positions: dict[UUID, int] = {}
+
+    async def follow(self, caller: Caller, grants: Sequence[Grant], after: int | None) -> AsyncIterator[FolderChange]:
+        """The changes at the places of `grants`, which are one environment's; from now on, or from `after` on.
+
+        Ends only by an error: InvalidInput where the changes after `after` are gone, or what
+        took the right to read away.
+        """
+        grant = grants[0]
+        surfaces = {each.surface for each in grants}
+        with self.watch(caller, grants) as listener:
+            position = await self._start(grant, after)
+            while True:
+                changes = await self._store.after(grant, position)
+                for change in changes:
+                    position = change.number
+                    if change.folder.environment_id == grant.environment.id and change.folder.surface in surfaces:
+                        yield change
+                if not changes:
+                    await listener.wait()
+
+    @contextmanager
+    def watch(self, caller: Caller, grants: Sequence[Grant] = ()) -> Iterator[Listener]:
+        """A listener that is woken by the user's changes, and stopped when the key or a grant is no longer good."""
+        with self._bus.listen(caller.user_id) as listener:
+            watched = _Watched(caller, listener, grants)
+            self._watched.add(watched)
+            try:
+                yield listener
+            finally:
+                self._watched.discard(watched)
+
+    async def run(self) -> None:
+        """Looks, checks and clears until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        checked = cleared = loop.time()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = loop.time()
+            try:
+                if self._watched:
+                    await self._look()
+                checked = now
+                if now - cleared > _CLEAR_SECONDS:
+                    cleared = now
+                    await self._store.clear(self._clock() - KEPT_MICROSECONDS)
+            except GatewayError:
+                if now - checked > _UNCHECKED_SECONDS:
+                    for watched in self._watched:
+                        watched.listener.stop(Unavailable())
+            except Exception:
+                # Whatever it is, the next look must come.
+                log.exception("changes.look_failed")
+
+    async def _start(self, grant: Grant, after: int | None) -> int:
+        position = await self._store.position(grant)
+        if after is None:
+            return position
+        oldest = await self._store.oldest(grant)
+        if after > position or (after < position and (oldest is None or oldest > after + 1)):
+            raise InvalidInput("The changes after this cursor are gone: they are kept for an hour.", attr="after")
+        return after
+
+    async def _look(self) -> None:
+        watched = tuple(self._watched)
+        # By its hash: a key that was rolled is another one.
+        keys = await self._directory.find_keys({each.caller.key_hash for each in watched}, self._clock())
+        for each in watched:
+            record = keys.get(each.caller.key_hash)
+            try:
+                each.check(record.caller if record else None)
+            except GatewayError as error:
+                each.listener.stop(AccessLost(error.detail))
+        positions = await self._store.positions({each.caller.user_id for each in watched})
+        for user_id, number in positions.items():
+            if self._positions.get(user_id) != number:
+                self._bus.wake(user_id)
+        self._positions = positions

@@ -1,0 +1,74 @@
+"""The outbox of folder changes: read from a position on, and cleared of what is old."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.access import Grant
+from gateway.model import ChangeKind, Folder, FolderChange, FolderType, Surface, from_microseconds
+from gateway.storage.engine import Database
+from gateway.storage.tables import change_counters, folder_changes
+
+_BATCH = 200
+
+
+class ChangeStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def position(self, grant: Grant) -> int:
+        """The number of the user's last change; 0 where there was none."""
+        return (await self.positions([grant.user_id])).get(grant.user_id, 0)
+
+    async def positions(self, user_ids: Collection[UUID]) -> dict[UUID, int]:
+        """Like `position`, for those users that have changes at all."""
+        rows = await self._database.fetch(select(change_counters).where(change_counters.c.user_id.in_(user_ids)))
+        return {row.user_id: row.number for row in rows}
+
+    async def oldest(self, grant: Grant) -> int | None:
+        """The number of the oldest change of the user that is still kept."""
+        rows = await self._database.fetch(
+            select(func.min(folder_changes.c.number)).where(folder_changes.c.user_id == grant.user_id)
+        )
+        number: int | None = rows[0][0]
+        return number
+
+    async def after(self, grant: Grant, position: int) -> list[FolderChange]:
+        """The user's next changes, everywhere, by number; as many as one look brings, so look again."""
+        rows = await self._database.fetch(
+            select(folder_changes)
+            .where(folder_changes.c.user_id == grant.user_id, folder_changes.c.number > position)
+            .order_by(folder_changes.c.number)
+            .limit(_BATCH)
+        )
+        return [_change(row) for row in rows]
+
+    async def clear(self, before: int) -> int:
+        """Forgets the changes from before that time; tells how many."""
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(delete(folder_changes).where(folder_changes.c.at < before))).rowcount
+
+        return await self._database.transaction(work)
+
+
+def _change(row: Row[Any]) -> FolderChange:
+    return FolderChange(
+        number=row.number,
+        kind=ChangeKind(row.kind),
+        folder=Folder(
+            id=row.folder_id,
+            environment_id=row.environment_id,
+            surface=Surface(row.surface),
+            type=FolderType(row.type),
+            protocol=row.protocol,
+            path=row.path,
+            created_at=from_microseconds(row.created_at),
+            updated_at=from_microseconds(row.updated_at),
+        ),
+    )

@@ -1,0 +1,59 @@
+"""The subscription: committed changes of the viewer's folders, as they come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+import strawberry
+
+from gateway.model import ChangeKind, Surface
+from schema.context import Info, place_or_current
+from schema.query import EnvironmentId, ProjectId
+from schema.types import PersistedFolder
+
+
+@strawberry.type(description="A change that is committed.")
+class PersistedFolderChange:
+    kind: ChangeKind = strawberry.field(description="What became of the folder.")
+    persisted_folder: PersistedFolder = strawberry.field(
+        description="The folder after the change; for DELETED as it last was."
+    )
+    cursor: str = strawberry.field(description="Opaque; hand it back as `after` to go on from here.")
+
+
+@strawberry.type(description="What can be followed. Needs a key with the scope `persisted_folder:read`.")
+class Subscription:
+    @strawberry.subscription(
+        description="Each change to the viewer's folders in one environment, in the order of commit; of one surface, "
+        "or of all where none is named. With `after`, what was missed since that change comes first."
+    )
+    async def persisted_folder_changed(
+        self,
+        info: Info,
+        project_id: ProjectId = None,
+        environment_id: EnvironmentId = None,
+        surface: Annotated[
+            Surface | None, strawberry.argument(description="Only this surface; all where it is left out.")
+        ] = None,
+        after: Annotated[
+            str | None,
+            strawberry.argument(description="The cursor of the last change that was seen, at most an hour old."),
+        ] = None,
+    ) -> AsyncGenerator[PersistedFolderChange, None]:
+        context = info.context
+        caller = context.caller
+        place = place_or_current(project_id, environment_id)
+        grants = [await context.read_grant(place, each) for each in ([surface] if surface else Surface)]
+        cursors = context.cursors.bind(
+            "Subscription.persistedFolderChanged", str(caller.user_id), grants[0].environment.id
+        )
+        seen = after or context.last_event_id
+        position = None if seen is None else int(cursors.decode(seen, "after")[0])
+        async for change in context.changes.follow(caller, grants, position):
+            context.start_over()
+            yield PersistedFolderChange(
+                kind=change.kind,
+                persisted_folder=PersistedFolder.of(change.folder),
+                cursor=cursors.encode((change.number,)),
+            )
