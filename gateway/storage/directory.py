@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, or_, select, update
+from sqlalchemy import Column, Row, Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Caller, Reach
 from gateway.model import Environment, Page, Project, Window
 from gateway.storage.engine import Database
 from gateway.storage.pages import KeysetQuery, fetch_pages
-from gateway.storage.tables import api_keys, environments, memberships, projects, users
+from gateway.storage.tables import api_keys, environments, memberships, organizations, projects, users
 
 EnvironmentKey = tuple[int]
 
@@ -159,10 +160,21 @@ def _narrow(statement: Select[Any], reach: Reach) -> Select[Any]:
         )
     )
     if reach.environments is not None:
-        statement = statement.where(environments.c.id.in_(reach.environments))
+        statement = statement.where(environments.c.id.in_(_limit(environments.c.id, reach.environments)))
     if reach.organizations is not None:
-        statement = statement.where(projects.c.organization_id.in_(reach.organizations))
+        statement = statement.where(projects.c.organization_id.in_(_limit(organizations.c.id, reach.organizations)))
     return statement
+
+
+@lru_cache(maxsize=256)
+def _limit(column: Column[Any], ids: frozenset[Any]) -> Select[Any]:
+    """Those of `ids` that exist, as one common table expression for all lists of a statement.
+
+    It stands in the statement once, however many lists there are: PostgreSQL takes 32,767 parameters.
+    The cache makes it the same object for all of them, which is how SQLAlchemy tells.
+    """
+    allowed = select(column.label("id")).where(column.in_(ids)).cte(f"allowed_{column.table.name}")
+    return select(allowed.c.id)
 
 
 def _environment(row: Row[Any]) -> Environment:

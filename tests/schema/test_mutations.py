@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientSession
 
 from tests.drivers import Folder, GraphQLDriver, Place, execute, node_id
-from tests.keys import ADA, GRACE
+from tests.keys import ADA, ADA_ENVIRONMENT_2, ADA_ORGANIZATION_2, GRACE
 
 _HERE = Place("environment", "1")
 _UNKNOWN = "00000000-0000-7000-8000-000000000000"
@@ -295,6 +295,19 @@ class TestBoth:
         folder = (await GraphQLDriver(client).upsert(ADA, three, "desktop", {"type": "home"})).folder
         payload = await _send(client, change, id=folder.id, **place)
         assert [error["code"] for error in payload["userErrors"]] == ([] if is_there else ["NOT_FOUND"])
+
+    async def test_without_a_place_it_may_be_anywhere_in_reach(self, client: ClientSession, change: str) -> None:
+        driver = GraphQLDriver(client)
+        for number, key, codes in (
+            (1, ADA_ENVIRONMENT_2, ["NOT_FOUND"]),
+            (2, ADA_ORGANIZATION_2, ["NOT_FOUND"]),
+            (2, ADA_ENVIRONMENT_2, []),
+            (10, ADA_ORGANIZATION_2, []),
+        ):
+            place = Place("environment", str(number))
+            folder = (await driver.upsert(ADA, place, "web", {"type": "home"})).folder
+            payload = await _send(client, change, key, id=folder.id)
+            assert [error["code"] for error in payload["userErrors"]] == codes
 
     async def test_expected_time(self, client: ClientSession, change: str) -> None:
         before = await _home(client)
