@@ -10,15 +10,16 @@ import base64
 import binascii
 import re
 from contextlib import suppress
-from email.message import Message
 from pathlib import PurePath
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from gateway.errors import ParseError
 
 _MAX_FIELDS: Final = 1000
 _MAX_PART_HEAD: Final = 1024
+_PARAMETER: Final = re.compile(r';[ \t]*([^\s=;"]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;"]*)')
+_ESCAPED: Final = re.compile(r'\\([\\"])')
 _BOUNDARY: Final = re.compile(r"[ -~]{0,200}[!-~]")
 
 
@@ -50,7 +51,7 @@ def parse_form(body: bytes, charset: str) -> Form:
 
 def parse_multipart(body: bytes, content_type: str, charset: str) -> Form:
     """A part without a name, or with a head that is cut off, counts as not there. Raises ParseError."""
-    boundary = _parameter(content_type, "boundary")
+    boundary = _parameters(content_type).get("boundary")
     if boundary is None or not _BOUNDARY.fullmatch(boundary):
         raise ParseError(f"Multipart form parse error - Invalid boundary in multipart: {boundary}")
     separator = b"--" + boundary.encode()
@@ -75,12 +76,12 @@ def _read_part(part: bytes, charset: str, form: Form, uploads: Form) -> None:
     headers = {
         name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in head.split("\r\n"))
     }
-    disposition = headers.get("content-disposition", "")
-    name = _parameter(disposition, "name")
+    parameters = _parameters(headers.get("content-disposition", ""))
+    name = parameters.get("name")
     if name is None:
         return
     # A file box that was left empty has an empty name, and is a field.
-    if filename := _parameter(disposition, "filename"):
+    if filename := parameters.get("filename"):
         if base := PurePath(filename.replace("\\", "/")).name:
             uploads[name] = Upload(base)
         return
@@ -90,11 +91,13 @@ def _read_part(part: bytes, charset: str, form: Form, uploads: Form) -> None:
     form[name] = content.decode(charset, "replace")
 
 
-def _parameter(header: str, name: str) -> str | None:
-    message = Message()
-    message["Content-Type"] = header
-    value = message.get_param(name)
-    if isinstance(value, tuple):
-        # An extended parameter of RFC 2231: charset, language, text.
-        return value[2]
-    return value
+def _parameters(header: str) -> dict[str, str]:
+    """By their names in lower case; of one that stands there more than once, the first."""
+    found: dict[str, str] = {}
+    for name, written in _PARAMETER.findall(header):
+        value = _ESCAPED.sub(r"\1", written[1:-1]) if written.startswith('"') else written.strip()
+        if name.endswith("*"):
+            # An extended value of RFC 5987: charset, language, text.
+            value = unquote(value.rpartition("'")[2])
+        found.setdefault(name.removesuffix("*").lower(), value)
+    return found
