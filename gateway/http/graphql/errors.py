@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 from graphql import GraphQLError
+from graphql.language import SourceLocation, Token
 
 from gateway.errors import GatewayError, ServerError, Throttled
 
@@ -27,8 +28,10 @@ _CODES: Final = {
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     406: "NOT_ACCEPTABLE",
+    408: "REQUEST_TIMEOUT",
     413: "CONTENT_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    417: "EXPECTATION_FAILED",
     429: "RATE_LIMITED",
     500: "INTERNAL_SERVER_ERROR",
     503: "UNAVAILABLE",
@@ -38,6 +41,8 @@ _CODES: Final = {
 Rendered = dict[str, Any]
 
 _MAX_MESSAGE_LENGTH: Final = 1000
+# An argument that stands there a thousand times is an error with as many places.
+_MAX_LOCATIONS: Final = 20
 
 
 class RequestRefused(Exception):
@@ -91,10 +96,18 @@ def _bounded(message: str) -> str:
     return message if len(message) <= _MAX_MESSAGE_LENGTH else message[:_MAX_MESSAGE_LENGTH] + "…"
 
 
+def _places(error: GraphQLError) -> Sequence[Token | SourceLocation]:
+    """Where a document's text is gone after parsing, only its tokens know their places."""
+    if error.nodes:
+        return [node.loc.start_token for node in error.nodes if node.loc]
+    return error.locations or ()
+
+
 def _rendered(error: GraphQLError, extensions: Mapping[str, Any], message: str | None = None) -> Rendered:
     rendered: Rendered = {"message": _bounded(error.message if message is None else message)}
-    if error.locations:
-        rendered["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    places = _places(error)
+    if places:
+        rendered["locations"] = [{"line": place.line, "column": place.column} for place in places[:_MAX_LOCATIONS]]
     if error.path is not None:
         rendered["path"] = error.path
     rendered["extensions"] = dict(extensions)

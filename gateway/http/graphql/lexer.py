@@ -11,23 +11,26 @@ import re
 from typing import Final
 
 from graphql import GraphQLSyntaxError
-from graphql.language import Lexer, Source, Token, TokenKind
+from graphql.language import Lexer, Source, SourceLocation, Token, TokenKind
 from graphql.language.block_string import dedent_block_string_lines
 
 from gateway.http.graphql.limits import LimitExceeded, Limits
 
 # Specification, 'Lexical Tokens'. The quantifiers are possessive: nothing is ever tried twice.
 _IGNORED: Final = re.compile(r"[ \t\n\r,\ufeff]*+")
-_TOKEN: Final = re.compile(
-    r"(?P<name>[_A-Za-z][_0-9A-Za-z]*+)"
-    r"|(?P<punctuator>\.\.\.|[!$&()\[\]{}:=@|])"
-    r"|(?P<int>-?(?:0|[1-9][0-9]*+)(?![0-9._A-Za-z]))"
+# Most tokens are of these two kinds, and stand on the line of the one before.
+_COMMON: Final = re.compile(
+    r"[ \t,\ufeff]*+(?:(?P<name>[_A-Za-z][_0-9A-Za-z]*+)|(?P<punctuator>\.\.\.|[!$&()\[\]{}:=@|]))"
+)
+_INT_OR_FLOAT: Final = re.compile(
+    r"(?P<int>-?(?:0|[1-9][0-9]*+)(?![0-9._A-Za-z]))"
     r"|(?P<float>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+(?![0-9._A-Za-z]))"
 )
 # A number, or what was meant to be one.
 _NUMBER: Final = re.compile(r"-?\.?[0-9]++(?:\.[0-9]*+)?+(?:[eE][+-]?[0-9]*+)?+")
-# More digits than any number has that a client could mean; Python refuses to read 4,300 of them.
-_MAX_NUMBER_LENGTH: Final = 400
+# Of a name or a number: more than a client could mean. Python refuses to read 4,300 digits, and what
+# looks for similar names, or repeats one in a message, takes long with long ones.
+_MAX_LENGTH: Final = 400
 
 # Two halves of a character of UTF-16 are one character; one half is none.
 _PAIR: Final = r"[\ud800-\udbff][\udc00-\udfff]"
@@ -64,6 +67,15 @@ _PUNCTUATORS: Final = {
 _CHARACTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
+class FastSource(Source):
+    """Finds the line of a position without a walk through all lines before it."""
+
+    def get_location(self, position: int) -> SourceLocation:
+        return SourceLocation(
+            1 + _line_ends(self.body, 0, position), 1 + position - _line_start(self.body, 0, position)
+        )
+
+
 class FastLexer(Lexer):
     """Raises LimitExceeded on tokens and literals, and GraphQLSyntaxError as graphql-core's lexer does.
 
@@ -78,21 +90,36 @@ class FastLexer(Lexer):
 
     def read_next_token(self, start: int) -> Token:
         body = self.source.body
-        position = self._skip_ignored(start)
-        if position == len(body):
-            return self.create_token(TokenKind.EOF, position, position)
+        common = _COMMON.match(body, start)
+        if common is None:
+            position = self._skip_ignored(start)
+            if position == len(body):
+                return self.create_token(TokenKind.EOF, position, position)
+            common = _COMMON.match(body, position)
+            if common is None:
+                self._count_token()
+                return self._read_literal(position)
         self._count_token()
-        match = _TOKEN.match(body, position)
-        if match is not None and match.lastgroup == "name":
-            return self.create_token(TokenKind.NAME, position, match.end(), match[0])
-        if match is not None and match.lastgroup == "punctuator":
-            return self.create_token(_PUNCTUATORS[match[0]], position, match.end())
-        if _end(_NUMBER, body, position) - position > _MAX_NUMBER_LENGTH:
-            raise GraphQLSyntaxError(self.source, position, "Invalid number, too many digits.")
-        if match is not None:
-            kind = TokenKind.INT if match.lastgroup == "int" else TokenKind.FLOAT
-            return self.create_token(kind, position, match.end(), match[0])
-        return super().read_next_token(position)
+        if common.lastgroup == "name":
+            position, end = common.span("name")
+            self._check_length("name", position, end)
+            return self.create_token(TokenKind.NAME, position, end, body[position:end])
+        position, end = common.span("punctuator")
+        return self.create_token(_PUNCTUATORS[body[position:end]], position, end)
+
+    def _read_literal(self, start: int) -> Token:
+        """A number or a string, or what is no token at all."""
+        body = self.source.body
+        self._check_length("number", start, _end(_NUMBER, body, start))
+        match = _INT_OR_FLOAT.match(body, start)
+        if match is None:
+            return super().read_next_token(start)
+        kind = TokenKind.INT if match.lastgroup == "int" else TokenKind.FLOAT
+        return self.create_token(kind, start, match.end(), match[0])
+
+    def _check_length(self, what: str, start: int, end: int) -> None:
+        if end - start > _MAX_LENGTH:
+            raise GraphQLSyntaxError(self.source, start, f"Invalid {what}, more than {_MAX_LENGTH} characters.")
 
     def _count_token(self) -> None:
         self._tokens += 1
@@ -136,10 +163,18 @@ class FastLexer(Lexer):
 
     def _count_lines(self, start: int, end: int) -> None:
         body = self.source.body
-        ends = body.count("\n", start, end) + body.count("\r", start, end) - body.count("\r\n", start, end)
+        ends = _line_ends(body, start, end)
         if ends:
             self.line += ends
-            self.line_start = max(body.rfind("\n", start, end), body.rfind("\r", start, end)) + 1
+            self.line_start = _line_start(body, start, end)
+
+
+def _line_ends(text: str, start: int, end: int) -> int:
+    return text.count("\n", start, end) + text.count("\r", start, end) - text.count("\r\n", start, end)
+
+
+def _line_start(text: str, start: int, end: int) -> int:
+    return max(text.rfind("\n", start, end), text.rfind("\r", start, end)) + 1
 
 
 def _end(pattern: re.Pattern[str], text: str, start: int) -> int:

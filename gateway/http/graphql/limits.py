@@ -45,7 +45,10 @@ class Limits:
 
 
 class LimitExceeded(Exception):
-    """`limit` is a field of Limits; `figure` is what was measured, None where measuring stopped at the limit."""
+    """`limit` is a field of Limits, or one of graphql-core that is no setting.
+
+    `figure` is what was measured, None where measuring stopped at the limit.
+    """
 
     def __init__(self, limit: str, allowed: int, figure: int | None) -> None:
         super().__init__(limit)
@@ -56,10 +59,8 @@ class LimitExceeded(Exception):
     def error(self) -> GraphQLError:
         name = self.limit.replace("_", " ")
         found = f"more than {self.allowed}" if self.figure is None else _shown(self.figure)
-        return GraphQLError(
-            f"The document is too complex: {name} {found}, at most {self.allowed} allowed "
-            f"(setting GATEWAY_MAX_{self.limit.upper()})."
-        )
+        setting = f" (setting GATEWAY_MAX_{self.limit.upper()})" if hasattr(Limits, self.limit) else ""
+        return GraphQLError(f"The document is too complex: {name} {found}, at most {self.allowed} allowed{setting}.")
 
 
 @dataclass(slots=True)
@@ -100,6 +101,7 @@ class _Measure:
         self.field_comparisons += other.field_comparisons
 
 
+_NOTHING: Final = _Measure()
 # No name: it stands for all fragments that are spread on one level.
 _SPREAD: Final = "..."
 _CHECKED: Final = tuple(field.name for field in fields(_Measure))
@@ -168,13 +170,15 @@ class _Meter:
             measure.directives += len(selection.directives or ())
             if isinstance(selection, FieldNode):
                 own_names[(selection.alias or selection.name).value] += 1
-                measure.add_below(selection, self._measure_set(selection.selection_set))
+                measure.add_below(
+                    selection, self._measure_set(selection.selection_set) if selection.selection_set else _NOTHING
+                )
             elif isinstance(selection, InlineFragmentNode):
                 measure.add_beside(self._measure_set(selection.selection_set, own_names))
             elif isinstance(selection, FragmentSpreadNode):
                 own_names[_SPREAD] += 1
                 # Unknown, or around a circle: validation refuses both.
-                measure.add_beside(self._measured.get(selection.name.value, _Measure()))
+                measure.add_beside(self._measured.get(selection.name.value, _NOTHING))
         if names is None:
             # Validation compares each two of them.
             measure.field_comparisons += sum(count * (count - 1) // 2 for count in own_names.values())
