@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from http.client import HTTPResponse
-from io import BytesIO
 
 from aiohttp import ClientSession
 
@@ -54,34 +53,63 @@ async def send(
 
 async def send_bytes(port: int, method: str, request: bytes) -> RawResponse:
     """`method` says how to read the answer: that to HEAD has no body, whatever its headers say."""
-    async with asyncio.timeout(_TIMEOUT_SECONDS):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
-            # A server may wait for the rest of a body that it has refused, so the end is not waited for.
-            body = await reader.readexactly(int(length[1])) if length and method != "HEAD" else b""
-        finally:
-            writer.close()
-    return _parse(method, head + body)
+    async with asyncio.timeout(_TIMEOUT_SECONDS), connected(port) as connection:
+        connection.write(request)
+        return await connection.read(method)
 
 
-def _parse(method: str, answer: bytes) -> RawResponse:
-    response = HTTPResponse(_Socket(answer), method=method)  # type: ignore[arg-type]
-    response.begin()
-    headers: dict[str, str] = {}
-    for name, value in response.getheaders():
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return RawResponse(response.status, headers, response.read())
+class Connection:
+    """One socket, for requests of which several may be under way."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def write(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def drain(self) -> None:
+        """Waits until the server has taken most of what was written."""
+        await self._writer.drain()
+
+    def close_writing(self) -> None:
+        """Sends no more, and goes on reading."""
+        self._writer.write_eof()
+
+    async def read(self, method: str = "POST") -> RawResponse:
+        """The next answer. Raises EOFError where the server has closed the connection, or broken off."""
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        lines = head[:-4].split(b"\r\n")
+        status_line = re.match(rb"HTTP/\d\.\d (\d{3})(?: |$)", lines[0])
+        if status_line is None:
+            raise ValueError(f"No status line: {lines[0]!r}")
+        status = int(status_line[1])
+        headers: dict[str, str] = {}
+        for line in lines[1:]:
+            name, _, value = line.decode("latin-1").partition(":")
+            key = name.lower()
+            headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
+        if status == 100:
+            return await self.read(method)
+        if method == "HEAD" or status in (204, 304):
+            return RawResponse(status, headers, b"")
+        if headers.get("transfer-encoding") == "chunked":
+            return RawResponse(status, headers, await self._chunks())
+        # A server may wait for the rest of a body that it has refused, so the end is not waited for.
+        return RawResponse(status, headers, await self._reader.readexactly(int(headers["content-length"])))
+
+    async def _chunks(self) -> bytes:
+        body = b""
+        while size := int(await self._reader.readuntil(b"\r\n"), 16):
+            body += (await self._reader.readexactly(size + 2))[:-2]
+        await self._reader.readexactly(2)
+        return body
 
 
-class _Socket:
-    """What HTTPResponse asks of a socket, over bytes that are here already."""
-
-    def __init__(self, data: bytes) -> None:
-        self._file = BytesIO(data)
-
-    def makefile(self, _mode: str) -> BytesIO:
-        return self._file
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Connection]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Connection(reader, writer)
+    finally:
+        writer.close()
