@@ -33,6 +33,7 @@ _BY_ENVIRONMENT = PlaceRef("1", is_project=False)
 def _caller(**changes: Any) -> Caller:
     caller = Caller(
         key_id=_KEY,
+        key_hash="0" * 64,
         user_id=_USER,
         email="ada@acme.test",
         scopes=frozenset({"*"}),

@@ -16,9 +16,12 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientSession
 from sqlalchemy import Row, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage.engine import POSTGRESQL, Database, DatabaseConfig
 from gateway.storage.tables import folders
+from gateway.storage.workspace import LoadReport, load_workspace
+from gateway.workspace import parse_workspace
 from tests.conftest import Serve
 from tests.databases import WORKSPACE, DatabaseServer
 from tests.drivers import Answer, Driver, GraphQLDriver, Place, RestDriver
@@ -269,6 +272,25 @@ async def test_migrations_at_once(database_server: DatabaseServer) -> None:
     assert told == {"Applied": 1, "Nothing": 3}, outcomes
     assert {code for code, _ in outcomes} == {0}
     database_server.drop(url)
+
+
+async def test_a_load_waits_for_another(database: Database, database_url: str) -> None:
+    """The limit on statements is for requests."""
+    hasty = Database(DatabaseConfig(url=database_url, statement_timeout=0.2))
+    is_held = asyncio.Event()
+
+    async def hold(connection: AsyncConnection) -> None:
+        await connection.execute(text("UPDATE users SET name = 'Ada L.' WHERE email = 'ada@acme.test'"))
+        is_held.set()
+        await asyncio.sleep(0.6)
+
+    async def load() -> LoadReport:
+        await is_held.wait()
+        return await load_workspace(hasty, parse_workspace(WORKSPACE.read_text()), now=0)
+
+    _, report = await asyncio.gather(database.transaction(hold), load())
+    assert report.created == 0
+    await hasty.close()
 
 
 async def test_loads_at_once(database_server: DatabaseServer) -> None:

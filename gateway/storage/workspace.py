@@ -53,7 +53,9 @@ async def load_workspace(database: Database, workspace: Workspace, now: int) -> 
             raise WorkspaceError(load.problems)
         return LoadReport(load.created, load.updated, tuple(load.made_keys))
 
-    return await database.transaction(work)
+    # Others may be loading, and a large file takes its time.
+    async with database.unhurried() as patient:
+        return await patient.transaction(work)
 
 
 class _Load:
