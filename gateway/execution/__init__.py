@@ -1,0 +1,5 @@
+"""Runs GraphQL operations from plans that are compiled once; for any schema of graphql-core or Strawberry."""
+
+from gateway.execution.plan import Executed, Plan, PlanCompiler
+
+__all__ = ["Executed", "Plan", "PlanCompiler"]

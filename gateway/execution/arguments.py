@@ -1,0 +1,130 @@
+"""The arguments of a field, as far as they can be known before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import (
+    FieldNode,
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLField,
+    GraphQLNonNull,
+    Undefined,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    is_specified_scalar_type,
+)
+from graphql.execution.values import get_argument_values
+from graphql.type import is_required_argument
+from graphql.utilities.coerce_input_value import coerce_default_value, coerce_input_literal
+
+from gateway.execution.run import Run
+from gateway.execution.variables import is_immutable
+
+MakeArguments = Callable[[Run], dict[str, Any]]
+"""Raises as graphql-core does. What it returns is not to be changed."""
+
+_ABSENT: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """`constants` is what `make` returns, where that is always the same and cannot be changed."""
+
+    make: MakeArguments
+    constants: dict[str, Any] | None = None
+
+
+def prepare_arguments(definition: GraphQLField, node: FieldNode) -> Arguments:
+    if not definition.args:
+        return Arguments(lambda _: {}, {})
+    given = {argument.name.value: argument.value for argument in node.arguments or ()}
+    constants: dict[str, Any] = {}
+    lists: dict[str, list[Any]] = {}
+    variables: list[tuple[str, str, bool, Any]] = []
+    try:
+        for name, argument in definition.args.items():
+            _prepare(argument, name, given.get(name), constants, lists, variables)
+    except (_NotPrepared, GraphQLError, TypeError):
+
+        def coerce(run: Run) -> dict[str, Any]:
+            return get_argument_values(definition, node, run.variables, None, run.hide_suggestions)
+
+        return Arguments(coerce)
+    if lists:
+        # A resolver may change a list that was written for it.
+        fixed = _make_fixed(definition, node, constants | lists, variables)
+        return Arguments(lambda run: fixed(run) | {name: [*items] for name, items in lists.items()})
+    return Arguments(_make_fixed(definition, node, constants, variables), None if variables else constants)
+
+
+def _make_fixed(
+    definition: GraphQLField, node: FieldNode, constants: dict[str, Any], variables: list[tuple[str, str, bool, Any]]
+) -> MakeArguments:
+    if not variables:
+        return lambda _: constants
+    # In the order of the definition, as graphql-core has them: a resolver with `**arguments` sees it.
+    order = [argument.out_name or name for name, argument in definition.args.items()]
+
+    def make(run: Run) -> dict[str, Any]:
+        kept = run.kept_arguments.get(make)
+        if kept is not None:
+            return kept
+        coerced = run.coerced
+        found = dict(constants)
+        for out_name, variable, is_non_null, default in variables:
+            value = coerced.get(variable, _ABSENT)
+            if value is _ABSENT:
+                value = default
+            elif value is None and is_non_null:
+                value = Undefined
+            if value is Undefined:
+                return get_argument_values(definition, node, run.variables, None, run.hide_suggestions)
+            if value is not _ABSENT:
+                found[out_name] = value
+        kept = {name: found[name] for name in order if name in found}
+        run.kept_arguments[make] = kept
+        return kept
+
+    return make
+
+
+class _NotPrepared(Exception):
+    """Coerced anew each time."""
+
+
+def _prepare(
+    argument: GraphQLArgument,
+    name: str,
+    value: ValueNode | None,
+    constants: dict[str, Any],
+    lists: dict[str, list[Any]],
+    variables: list[tuple[str, str, bool, Any]],
+) -> None:
+    out_name = argument.out_name or name
+    default = _ABSENT if is_required_argument(argument) else coerce_default_value(argument)
+    if value is None:
+        if default is _ABSENT:
+            raise _NotPrepared
+        if default is not Undefined:
+            # graphql-core too gives the same object to all.
+            constants[out_name] = default
+    elif isinstance(value, VariableNode):
+        missing = Undefined if default is _ABSENT else (_ABSENT if default is Undefined else default)
+        variables.append((out_name, value.name.value, isinstance(argument.type, GraphQLNonNull), missing))
+    else:
+        kind = get_named_type(argument.type)
+        if not (is_specified_scalar_type(kind) or isinstance(kind, GraphQLEnumType)):
+            raise _NotPrepared
+        coerced = coerce_input_literal(value, argument.type)
+        if isinstance(coerced, list) and all(map(is_immutable, coerced)):
+            lists[out_name] = coerced
+        elif coerced is not Undefined and is_immutable(coerced):
+            constants[out_name] = coerced
+        else:
+            raise _NotPrepared

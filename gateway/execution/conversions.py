@@ -1,0 +1,117 @@
+"""Strawberry's conversion of arguments, with all that does not depend on a value worked out before.
+
+Not known here: `Maybe`, global ids, inputs that build themselves or hold themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING
+from typing import Any
+
+from strawberry import UNSET
+from strawberry.relay import GlobalID
+from strawberry.scalars import is_scalar
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.base import StrawberryList, StrawberryMaybe, StrawberryOptional, has_object_definition
+from strawberry.types.enum import StrawberryEnumDefinition, has_enum_definition
+from strawberry.types.field import StrawberryField
+from strawberry.types.lazy_type import LazyType
+
+Convert = Callable[[Any], Any]
+
+
+class _Unknown(Exception):
+    pass
+
+
+def prepare_conversion(
+    field: StrawberryField, converter: GraphQLCoreConverter
+) -> Callable[[dict[str, Any]], dict[str, Any]] | None:
+    """From the arguments as graphql-core has them to those of the resolver; None where only Strawberry knows."""
+    arguments = field.arguments
+    if not arguments:
+        return lambda _: {}
+    try:
+        prepared = [
+            (
+                converter.config.name_converter.from_argument(argument),
+                argument.python_name,
+                _Conversions(converter).get(argument.type),
+            )
+            for argument in arguments
+        ]
+    except _Unknown:
+        return None
+
+    def convert(given: dict[str, Any]) -> dict[str, Any]:
+        return {
+            python_name: given[name] if convert_value is None else convert_value(given[name])
+            for name, python_name, convert_value in prepared
+            if name in given
+        }
+
+    return convert
+
+
+class _Conversions:
+    """The conversions for one argument; None stands for none."""
+
+    def __init__(self, converter: GraphQLCoreConverter) -> None:
+        self._converter = converter
+        self._within: set[Any] = set()
+
+    def get(self, kind: Any) -> Convert | None:
+        if isinstance(kind, StrawberryMaybe) or kind is GlobalID:
+            raise _Unknown
+        if isinstance(kind, StrawberryOptional):
+            return self.get(kind.of_type)
+        if isinstance(kind, StrawberryList):
+            return _list_of(self.get(kind.of_type))
+        if is_scalar(kind, self._converter.scalar_registry) or isinstance(kind, StrawberryEnumDefinition):
+            return None
+        if isinstance(kind, LazyType):
+            return self.get(kind.resolve_type())
+        if has_enum_definition(kind):
+            return None
+        if has_object_definition(kind):
+            return self._object(kind)
+        raise _Unknown
+
+    def _object(self, kind: Any) -> Convert:
+        definition = kind.__strawberry_definition__
+        if definition.from_input is not None or not definition.is_input or kind in self._within:
+            raise _Unknown
+        self._within.add(kind)
+        name_of = self._converter.config.name_converter.from_field
+        fields = [
+            (name_of(field), field.python_name, self.get(field.resolve_type(type_definition=definition)))
+            for field in definition.fields
+        ]
+        self._within.discard(kind)
+        absent = {
+            field.python_name: None
+            for field in definition.fields
+            if field.default_value is MISSING and field.default_factory is MISSING
+        }
+
+        def convert(value: Any) -> Any:
+            if value is None or value is UNSET:
+                return value
+            arguments = dict(absent)
+            for name, python_name, convert_field in fields:
+                if name in value:
+                    given = value[name]
+                    arguments[python_name] = given if convert_field is None else convert_field(given)
+            return kind(**arguments)
+
+        return convert
+
+
+def _list_of(convert_item: Convert | None) -> Convert:
+    def convert(value: Any) -> Any:
+        if value is None or value is UNSET:
+            return value
+        return [*value] if convert_item is None else [convert_item(each) for each in value]
+
+    return convert

@@ -1,0 +1,164 @@
+"""Lists, from iterables and from asynchronous ones; the items as they come, awaitable or not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
+from types import CoroutineType
+from typing import Any, Protocol
+
+from graphql import GraphQLError, GraphQLOutputType, Undefined, is_non_null_type, located_error
+from graphql.pyutils import gather_with_cancel, is_async_iterable, is_awaitable, is_iterable
+
+from gateway.execution.plain import learn, plain_types
+from gateway.execution.run import Json, Place, ResolveInfo, Run, as_path
+
+
+class Executor(Protocol):
+    """Runs a selection set on a value of one type."""
+
+    call: Callable[[Run, Any, Place], Json]
+
+
+class Items(Protocol):
+    """What a list asks of its field."""
+
+    coordinates: str
+    nodes: Any
+
+    def fail_at(self, run: Run, place: Place, error: Exception, *, is_non_null: bool) -> Json: ...
+
+
+CompleteItem = Callable[[Run, Any, Place, ResolveInfo | None], Json]
+
+
+class ListCompleter:
+    """Completes the values of one list type in one field."""
+
+    def __init__(
+        self, field: Items, item_type: GraphQLOutputType, complete_item: CompleteItem, executor: Executor | None
+    ) -> None:
+        """`executor` is all that items need that are not null, where there is one."""
+        self._field = field
+        self._is_non_null = is_non_null_type(item_type)
+        self._complete_item = complete_item
+        self._executor = executor
+
+    def complete(self, run: Run, value: Any, place: Place, info: ResolveInfo | None) -> Json:
+        kind = type(value)
+        if kind is not list and kind is not tuple:
+            if isinstance(value, Exception):
+                raise value
+            if value is None or value is Undefined:
+                return None
+            if is_async_iterable(value):
+                return self._complete_async(run, value.__aiter__(), place, info)
+            if not is_iterable(value):
+                raise GraphQLError(f"Expected Iterable, but did not find one for field '{self._field.coordinates}'.")
+        return self._complete_iterable(run, value, place, info)
+
+    def _complete_iterable(self, run: Run, items: Iterable[Any], place: Place, info: ResolveInfo | None) -> Json:
+        executor = self._executor
+        completed: list[Json] = []
+        pending: list[int] | None = None
+        iterator = iter(items)
+        index = 0
+        try:
+            for item in iterator:
+                if executor is not None and type(item) in plain_types:
+                    item_place = (place, index, None)
+                    try:
+                        done = executor.call(run, item, item_place)
+                        if type(done) is CoroutineType:
+                            done = self._guarded(run, done, item_place)
+                    except Exception as error:
+                        done = self._fail(run, item_place, error)
+                else:
+                    done = self._complete_any(run, item, (place, index, None), info)
+                completed.append(done)
+                if type(done) is CoroutineType:
+                    if pending is None:
+                        pending = []
+                    pending.append(index)
+                index += 1
+        except Exception:
+            orphans = [completed[each] for each in pending or ()]
+            orphans.extend(_awaitables_left(iterator))
+            if orphans:
+                run.settle(orphans)
+            raise
+        return completed if pending is None else _gathered(completed, pending)
+
+    async def _complete_async(
+        self, run: Run, iterator: AsyncIterator[Any], place: Place, info: ResolveInfo | None
+    ) -> list[Json]:
+        completed: list[Json] = []
+        pending: list[int] = []
+        close = getattr(iterator, "aclose", None)
+        try:
+            while True:
+                try:
+                    item = await anext(iterator)
+                except StopAsyncIteration:
+                    break
+                except Exception as error:
+                    path = as_path(place)
+                    raise located_error(error, [*self._field.nodes], path and path.as_list()) from error
+                done = self._complete_any(run, item, (place, len(completed), None), info)
+                if type(done) is CoroutineType:
+                    pending.append(len(completed))
+                completed.append(done)
+        except Exception:
+            if close is not None:
+                with suppress(Exception):
+                    await close()
+            if pending:
+                run.settle([completed[each] for each in pending])
+            raise
+        return await _gathered(completed, pending) if pending else completed
+
+    def _complete_any(self, run: Run, item: Any, place: Place, info: ResolveInfo | None) -> Json:
+        if type(item) not in plain_types:
+            if is_awaitable(item):
+                return self._complete_awaitable(run, item, place, info)
+            learn(item)
+        try:
+            done = self._complete_item(run, item, place, info)
+            return self._guarded(run, done, place) if type(done) is CoroutineType else done
+        except Exception as error:
+            return self._fail(run, place, error)
+
+    async def _complete_awaitable(self, run: Run, item: Awaitable[Any], place: Place, info: ResolveInfo | None) -> Json:
+        try:
+            done = self._complete_item(run, await item, place, info)
+            return await done if type(done) is CoroutineType else done
+        except Exception as error:
+            return self._fail(run, place, error)
+
+    async def _guarded(self, run: Run, done: Awaitable[Json], place: Place) -> Json:
+        try:
+            return await done
+        except Exception as error:
+            return self._fail(run, place, error)
+
+    def _fail(self, run: Run, place: Place, error: Exception) -> Json:
+        return self._field.fail_at(run, place, error, is_non_null=self._is_non_null)
+
+
+async def _gathered(completed: list[Json], pending: list[int]) -> list[Json]:
+    if len(pending) == 1:
+        index = pending[0]
+        completed[index] = await completed[index]
+    else:
+        values = await gather_with_cancel(*[completed[index] for index in pending])
+        for index, value in zip(pending, values, strict=True):
+            completed[index] = value
+    return completed
+
+
+def _awaitables_left(iterator: Iterator[Any]) -> list[Awaitable[Any]]:
+    """Nothing may be left that was started and never awaited."""
+    awaitables: list[Awaitable[Any]] = []
+    with suppress(Exception):
+        awaitables.extend(item for item in iterator if is_awaitable(item))
+    return awaitables

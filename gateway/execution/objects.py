@@ -1,0 +1,288 @@
+"""Executors of selection sets, as Python that is written for them.
+
+For each set of fields on a type there is one function. What most fields are (an attribute that holds a
+text, a function of the source) stands in it in place, without a call in between; all else calls the
+field's own runner. The text of such a function depends on the kinds of the fields and on the names of
+attributes, never on a request: names of a document are handed to it as values. So functions of the
+same shape share their code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from keyword import iskeyword
+from math import isfinite
+from types import CodeType, CoroutineType, FunctionType
+from typing import Any, Final, TypeAlias
+
+from graphql import GraphQLObjectType, is_leaf_type
+from graphql.pyutils import gather_with_cancel
+from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
+
+from gateway.execution.completion import invalid_return_type
+from gateway.execution.fields import Field, read_leniently
+from gateway.execution.leaves import checked, names_of_members, test_of
+from gateway.execution.plain import plain_types
+from gateway.execution.resolvers import Attribute, Direct, strawberry_origin
+from gateway.execution.run import Json, Place, Run, as_path
+from gateway.execution.selections import Condition
+
+Execute: TypeAlias = Callable[[Run, Any, Place], Json]
+
+
+async def _finish(result: dict[str, Json], pending: dict[str, Any]) -> dict[str, Json]:
+    if len(pending) == 1:
+        for key, awaitable in pending.items():
+            result[key] = await awaitable
+    else:
+        values = await gather_with_cancel(*pending.values())
+        result.update(zip(pending, values, strict=True))
+    return result
+
+
+_GLOBALS: Final[dict[str, Any]] = {
+    "CoroutineType": CoroutineType,
+    "as_path": as_path,
+    "checked": checked,
+    "finish": _finish,
+    "isfinite": isfinite,
+    "read_leniently": read_leniently,
+    "plain_types": plain_types,
+}
+
+
+def write_executor(
+    parent_type: GraphQLObjectType, nodes: tuple[Any, ...], fields: Sequence[tuple[Field | str, Condition]]
+) -> Execute:
+    """Of fields in the order of the answer; one that is a text is `__typename`, under that key."""
+    writer = _Writer()
+    writer.open(parent_type, nodes, [field for field, _ in fields if isinstance(field, Field)])
+    is_open = any(condition for _, condition in fields)
+    entries: list[str] = []
+    if is_open:
+        writer.line("result = {}")
+        writer.line("coerced = run.coerced")
+    for field, condition in fields:
+        if condition:
+            tests = [
+                f"{'' if wanted else 'not '}coerced[{writer.constant(name)}]" for name, wanted in sorted(condition)
+            ]
+            writer.line(f"if {' and '.join(tests)}:")
+            writer.indent += 1
+        key, value = writer.field(parent_type, field)
+        if is_open:
+            writer.line(f"result[{key}] = {value}")
+        else:
+            entries.append(f"{key}: {value}")
+        if condition:
+            writer.indent -= 1
+    return writer.close("result" if is_open else "{" + ", ".join(entries) + "}")
+
+
+def write_serial_executor(parent_type: GraphQLObjectType, fields: Sequence[tuple[Field | str, Condition]]) -> Execute:
+    """Of the fields of a mutation: each starts when the one before it has come to its end."""
+    steps = [
+        (field, None, condition) if isinstance(field, str) else (field.key, field.make_runner(), condition)
+        for field, condition in fields
+    ]
+
+    async def execute(run: Run, source: Any, place: Place) -> Json:
+        result: dict[str, Json] = {}
+        for key, run_field, condition in steps:
+            if any(run.coerced[name] is not wanted for name, wanted in condition):
+                continue
+            value = parent_type.name if run_field is None else run_field(run, place, source)
+            result[key] = await value if type(value) is CoroutineType else value
+        return result
+
+    return execute
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.indent = 1
+        self._lines: list[str] = []
+        self._constants: dict[str, Any] = {}
+        self._count = 0
+
+    def line(self, text: str) -> None:
+        self._lines.append("    " * self.indent + text)
+
+    def constant(self, value: Any) -> str:
+        name = f"c{len(self._constants)}"
+        self._constants[name] = value
+        return name
+
+    def open(self, parent_type: GraphQLObjectType, nodes: tuple[Any, ...], fields: Sequence[Field]) -> None:
+        origin = strawberry_origin(parent_type)
+        if origin is not None and nodes:
+            # Strawberry's own rule, at first for what it mostly is.
+            check = self.constant(_type_check(parent_type, nodes))
+            self.line(f"if type(source) is not {self.constant(origin)} or hasattr(source, {TYPE_CAST_ATTRIBUTE!r}):")
+            self.line(f"    {check}(source)")
+        if any(_asks_for_path(field) for field in fields):
+            # Else each of these fields would do it.
+            self.line("place = as_path(place)")
+        self.line("pending = None")
+        self.line("try:")
+        self.indent = 2
+        self.line("pass")
+
+    def close(self, result: str) -> Execute:
+        self.indent = 1
+        self.line("except Exception:")
+        self.line("    if pending is not None:")
+        self.line("        run.settle([*pending.values()])")
+        self.line("    raise")
+        self.line(f"result = {result}")
+        self.line("return result if pending is None else finish(result, pending)")
+        names = ", ".join(self._constants)
+        body = "\n".join("    " + line for line in self._lines)
+        source = f"def make({names}):\n    def execute(run, source, place):\n{body}\n    return execute\n"
+        make = FunctionType(_compiled(source), _GLOBALS)
+        execute: Execute = make(*self._constants.values())
+        return execute
+
+    def field(self, parent_type: GraphQLObjectType, field: Field | str) -> tuple[str, str]:
+        """Writes what runs it; returns the names of its key and its value."""
+        if isinstance(field, str):
+            return self.constant(field), self.constant(parent_type.name)
+        self._count += 1
+        value = f"v{self._count}"
+        key = self.constant(field.key)
+        in_place = _read(field)
+        if in_place is None or field.needs_info:
+            runner = self.constant(field.make_runner())
+            self.line(f"{value} = {runner}(run, place, source)")
+            if isinstance(field.resolver, Direct) and field.resolver.is_async:
+                self._wait(key, value, always=True)
+            else:
+                self._wait(key, value)
+            return key, value
+        self.line("try:")
+        self.indent += 1
+        self.line(f"value = {in_place(self)}")
+        if is_leaf_type(_nullable(field)):
+            self._leaf(field, key, value)
+        else:
+            self._container(field, key, value)
+        self.indent -= 1
+        self.line("except Exception as error:")
+        self.line(f"    {value} = {self.constant(field.fail)}(run, place, error)")
+        return key, value
+
+    def _leaf(self, field: Field, key: str, value: str) -> None:
+        kind = _nullable(field)
+        test = test_of(kind)
+        members = names_of_members(kind)
+        if test is not None:
+            self.line(f"if {test}:")
+            self.line(f"    {value} = value")
+        elif members is not None:
+            enum, names = members
+            self.line(f"if type(value) is {self.constant(enum)}:")
+            self.line(f"    {value} = {self.constant(names)}[value._name_]")
+        else:
+            coerce, leaf = self.constant(kind.coerce_output_value), self.constant(kind)
+            self.line("if type(value) in plain_types:")
+            self.line(f"    {value} = {coerce}(value)")
+            self.line(f"    if type({value}) not in plain_types:")
+            self.line(f"        {value} = checked({leaf}, value, {value})")
+            self.line(f"        if type({value}) is CoroutineType:")
+            guard = f"{self.constant(field.guard)}(run, {self._place(field)}, {value})"
+            self.indent += 3
+            self.line(f"{value} = {guard}")
+            self._wait(key, value, always=True)
+            self.indent -= 3
+        self._otherwise(field, key, value)
+
+    def _container(self, field: Field, key: str, value: str) -> None:
+        self.line("if type(value) in plain_types:")
+        place = self._place(field)
+        kind = _nullable(field)
+        if isinstance(kind, GraphQLObjectType):
+            self.line(f"    {value} = {self.constant(field.executor(kind))}.call(run, value, {place})")
+        else:
+            self.line(f"    {value} = {self.constant(field.complete)}(run, value, {place}, None)")
+        self.line(f"    if type({value}) is CoroutineType:")
+        self.indent += 2
+        if not field.is_non_null:
+            # What comes out of a selection set or a list is located already, and a field that may not be null
+            # only hands it on.
+            self.line(f"{value} = {self.constant(field.guard)}(run, {place}, {value})")
+        self._wait(key, value, always=True)
+        self.indent -= 2
+        self._otherwise(field, key, value)
+
+    def _otherwise(self, field: Field, key: str, value: str) -> None:
+        if not field.is_non_null:
+            self.line("elif value is None:")
+            self.line(f"    {value} = None")
+        self.line("else:")
+        self.indent += 1
+        self.line(f"{value} = {self.constant(field.make_resumer())}(run, place, value)")
+        self._wait(key, value)
+        self.indent -= 1
+
+    def _place(self, field: Field) -> str:
+        return f"(place, {self.constant(field.key)}, {self.constant(field.parent_name)})"
+
+    def _wait(self, key: str, value: str, *, always: bool = False) -> None:
+        if not always:
+            self.line(f"if type({value}) is CoroutineType:")
+            self.indent += 1
+        self.line("if pending is None:")
+        self.line("    pending = {}")
+        self.line(f"pending[{key}] = {value}")
+        if not always:
+            self.indent -= 1
+
+
+def _type_check(kind: GraphQLObjectType, nodes: tuple[Any, ...]) -> Callable[[Any], None]:
+    is_type_of = kind.is_type_of
+    assert is_type_of is not None
+
+    def check(source: Any) -> None:
+        # Strawberry's rule does not look at the info.
+        if not is_type_of(source, None):  # type: ignore[arg-type]
+            raise invalid_return_type(kind, source, nodes)
+
+    return check
+
+
+def _nullable(field: Field) -> Any:
+    return field.kind.of_type if field.is_non_null else field.kind  # type: ignore[union-attr]
+
+
+def _asks_for_path(field: Field) -> bool:
+    resolver = field.resolver
+    if isinstance(resolver, Attribute):
+        return field.needs_info
+    return not isinstance(resolver, Direct) or field.needs_info or resolver.info_name is not None
+
+
+def _read(field: Field) -> Callable[[_Writer], str] | None:
+    """Writes the expression for what the resolver returns; None where it takes more than one."""
+    resolver = field.resolver
+    if isinstance(resolver, Attribute):
+        name = resolver.name
+        if not resolver.lenient:
+            return (lambda _: f"source.{name}") if name.isidentifier() and not iskeyword(name) else None
+        if not field.definition.args:
+            return lambda writer: "source.get({0}) if type(source) is dict else read_leniently(source, {0})".format(
+                writer.constant(name)
+            )
+    if (
+        isinstance(resolver, Direct)
+        and not (resolver.is_async or resolver.source_names or resolver.info_name or field.definition.args)
+        and resolver.takes_source
+    ):
+        return lambda writer: f"{writer.constant(resolver.function)}(source)"
+    return None
+
+
+@lru_cache(maxsize=2000)
+def _compiled(source: str) -> CodeType:
+    module = compile(source, "<plan>", "exec", dont_inherit=True)
+    return next(each for each in module.co_consts if isinstance(each, CodeType))

@@ -1,0 +1,251 @@
+"""Plans: operations that are compiled once, and then only run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import CoroutineType
+from typing import Any, Final
+
+import orjson
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    TypeNameMetaFieldDef,
+    assert_valid_schema,
+    execute,
+)
+from graphql.execution.values import VariableValues, get_variable_values
+
+from gateway.execution.fields import Field
+from gateway.execution.inputs import Coercers
+from gateway.execution.objects import Execute, write_executor, write_serial_executor
+from gateway.execution.resolvers import Attribute, Direct, Opaque, find_resolver
+from gateway.execution.run import Json, Place, Run
+from gateway.execution.selections import Collector, Condition, Undecided, Unsupported, condition_variables
+from gateway.execution.variables import Variables
+
+# Of one selection set, by the values of the variables that decide what is in it.
+_MAX_VARIANTS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """`data` is JSON. Errors are in the order in which graphql-core has them, and not rendered."""
+
+    data: bytes
+    errors: list[GraphQLError] = field(default_factory=list)
+
+    @property
+    def is_null(self) -> bool:
+        return self.data == b"null"
+
+
+class PlanCompiler:
+    """Compiles operations on one schema, whose resolvers must not be exchanged later."""
+
+    def __init__(self, schema: GraphQLSchema, encode: Callable[[Any], bytes] = orjson.dumps) -> None:
+        assert_valid_schema(schema)
+        self.schema = schema
+        self.encode = encode
+        self.coercers = Coercers()
+        self._resolvers: dict[int, tuple[GraphQLField, Attribute | Direct | Opaque]] = {}
+
+    def compile(self, document: DocumentNode, operation: OperationDefinitionNode) -> Plan | None:
+        """Of a document that is valid; None where only graphql-core can run it."""
+        if operation.operation is OperationType.SUBSCRIPTION:
+            return None
+        if self.schema.get_directive("defer") or self.schema.get_directive("stream"):
+            return None
+        try:
+            return Plan(self, document, operation)
+        except (Unsupported, RecursionError):
+            return None
+
+    def resolver(self, definition: GraphQLField, name: str) -> Attribute | Direct | Opaque:
+        known = self._resolvers.get(id(definition))
+        if known is None:
+            # Kept with its definition, whose number could else become another's.
+            known = self._resolvers[id(definition)] = (definition, find_resolver(definition, name))
+        return known[1]
+
+
+class Executor:
+    """One selection set on one type, written when it is first run: of an interface's types, few ever are."""
+
+    __slots__ = ("_nodes", "_plan", "_selection_sets", "_type", "call")
+
+    def __init__(
+        self,
+        plan: Plan,
+        runtime_type: GraphQLObjectType,
+        nodes: tuple[FieldNode, ...],
+        selection_sets: tuple[SelectionSetNode, ...],
+    ) -> None:
+        self._plan = plan
+        self._type = runtime_type
+        self._nodes = nodes
+        self._selection_sets = selection_sets
+        self.call: Execute = self._write_and_call
+
+    def _write_and_call(self, run: Run, source: Any, place: Place) -> Json:
+        self.write()
+        return self.call(run, source, place)
+
+    def write(self) -> None:
+        self.call = self._written({})
+
+    def _written(self, decided: Mapping[str, bool]) -> Execute:
+        try:
+            fields = self._plan.fields(self._type, self._selection_sets, decided)
+        except Undecided as undecided:
+            return self._by_variables(undecided.variables, decided)
+        if not self._nodes and self._plan.is_serial:
+            return write_serial_executor(self._type, fields)
+        return write_executor(self._type, self._nodes, fields)
+
+    def _by_variables(self, names: tuple[str, ...], decided: Mapping[str, bool]) -> Execute:
+        variants: dict[tuple[bool, ...], Execute] = {}
+
+        def execute(run: Run, source: Any, place: Place) -> Json:
+            values = tuple([run.coerced[name] for name in names])
+            variant = variants.get(values)
+            if variant is None:
+                if len(variants) >= _MAX_VARIANTS:
+                    variants.pop(next(iter(variants)))
+                variant = variants[values] = self._written({**decided, **dict(zip(names, values, strict=True))})
+            return variant(run, source, place)
+
+        return execute
+
+
+class Plan:
+    """One operation. What it runs is made when it is first needed."""
+
+    def __init__(self, compiler: PlanCompiler, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+        """Raises Unsupported."""
+        schema = compiler.schema
+        root_type = schema.get_root_type(operation.operation)
+        if root_type is None:
+            raise Unsupported
+        self._compiler = compiler
+        self._schema = schema
+        self._operation = operation
+        self._fragments = {
+            definition.name.value: definition
+            for definition in document.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        self._conditions = condition_variables(operation, self._fragments)
+        self._variables = Variables(schema, operation.variable_definitions or (), compiler.coercers)
+        self._collector = Collector(schema, self._fragments)
+        self._executors: dict[tuple[str, tuple[int, ...]], Executor] = {}
+        self.is_serial = operation.operation is OperationType.MUTATION
+        self._root = Executor(self, root_type, (), (operation.selection_set,))
+        self._root.write()
+
+    async def execute(
+        self,
+        context_value: Any = None,
+        variable_values: Mapping[str, Any] | None = None,
+        root_value: Any = None,
+        *,
+        hide_suggestions: bool = False,
+        max_coercion_errors: int = 50,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> Executed:
+        """As `graphql.execute`. `operation_extensions` is what Strawberry's `Info.input_extensions` reads."""
+        given = variable_values or {}
+        variables: Any = self._variables.coerce(given)
+        if variables is None:
+            variables = get_variable_values(
+                self._schema,
+                self._operation.variable_definitions or (),
+                dict(given),
+                max_errors=max_coercion_errors,
+                hide_suggestions=hide_suggestions,
+            )
+            if not isinstance(variables, VariableValues):
+                return Executed(b"null", variables)
+        coerced = variables.coerced
+        if not all(isinstance(coerced.get(name), bool) for name in self._conditions):
+            return await self._hand_over(context_value, given, root_value, hide_suggestions, max_coercion_errors)
+        run = Run(context_value, variables, root_value, hide_suggestions, operation_extensions)
+        try:
+            data = self._root.call(run, root_value, None)
+            if type(data) is CoroutineType:
+                data = await data
+        except GraphQLError as error:
+            run.errors.add(error, None)
+            data = None
+        return Executed(self._compiler.encode(data), run.errors.errors)
+
+    async def _hand_over(
+        self,
+        context_value: Any,
+        given: Mapping[str, Any],
+        root_value: Any,
+        hide_suggestions: bool,
+        max_coercion_errors: int,
+    ) -> Executed:
+        """A condition without a value is an error of the field around it: too rare to be worth a plan."""
+        result = execute(
+            self._schema,
+            DocumentNode(definitions=(self._operation, *self._fragments.values())),
+            root_value,
+            context_value,
+            dict(given),
+            hide_suggestions=hide_suggestions,
+            max_coercion_errors=max_coercion_errors,
+        )
+        if not isinstance(result, ExecutionResult):
+            result = await result
+        return Executed(self._compiler.encode(result.data), result.errors or [])
+
+    def executor(self, runtime_type: GraphQLObjectType, nodes: tuple[FieldNode, ...]) -> Executor:
+        key = (runtime_type.name, tuple(map(id, nodes)))
+        known = self._executors.get(key)
+        if known is None:
+            selection_sets = tuple(node.selection_set for node in nodes if node.selection_set)
+            known = self._executors[key] = Executor(self, runtime_type, nodes, selection_sets)
+        return known
+
+    def fields(
+        self,
+        parent_type: GraphQLObjectType,
+        selection_sets: tuple[SelectionSetNode, ...],
+        decided: Mapping[str, bool],
+    ) -> list[tuple[Field | str, Condition]]:
+        """What a selection set asks for. Raises Undecided."""
+        fields: list[tuple[Field | str, Condition]] = []
+        for selected in self._collector.collect(parent_type, selection_sets, decided):
+            name = selected.nodes[0].name.value
+            definition = self._schema.get_field(parent_type, name)
+            if definition is None:
+                continue
+            if definition is TypeNameMetaFieldDef:
+                fields.append((selected.key, selected.condition))
+                continue
+            resolver = self._compiler.resolver(definition, name)
+            made = Field(
+                selected.key,
+                selected.nodes,
+                parent_type,
+                definition,
+                resolver,
+                self._schema,
+                self._fragments,
+                self._operation,
+                self.executor,
+            )
+            fields.append((made, selected.condition))
+        return fields
