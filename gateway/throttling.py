@@ -46,12 +46,13 @@ class Throttle:
         self._storage: RedisStorage | MemoryStorage = MemoryStorage()
         if redis_url is not None:
             self._pool = ConnectionPool.from_url(
-                _client_url(redis_url),
+                redis_url,
                 socket_timeout=_REDIS_TIMEOUT_SECONDS,
                 socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
             )
             self._storage = RedisStorage(
-                f"async+{redis_url}",
+                # The library has a name of its own for a socket in the file system.
+                "async+" + redis_url.replace("unix://", "redis+unix://", 1),
                 implementation="redispy",
                 connection_pool=self._pool,  # type: ignore[arg-type]  # the annotation forgets it
             )
@@ -94,11 +95,4 @@ class Throttle:
 
 def check_redis_url(url: str) -> None:
     """Raises ValueError, whose text may hold a part of the URL."""
-    if not url.startswith(("redis://", "rediss://", "redis+unix://")):
-        raise ValueError("unknown scheme")
-    parse_url(_client_url(url))
-
-
-def _client_url(url: str) -> str:
-    # Each library has its own name for a socket in the file system.
-    return url.replace("redis+unix://", "unix://", 1)
+    parse_url(url)

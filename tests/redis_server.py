@@ -29,7 +29,7 @@ class RedisServer:
 
     @property
     def socket_url(self) -> str:
-        return f"redis+unix://:{PASSWORD}@{self._socket_path}?db=0"
+        return f"unix://:{PASSWORD}@{self._socket_path}?db=0"
 
     def hang(self) -> None:
         """Connections are still taken, and nothing answers."""
