@@ -8,7 +8,7 @@ up for any that is lost. The same look finds keys that were revoked and membersh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -63,7 +63,9 @@ class ChangeService:
         self._watched: set[_Watched] = set()
         self._positions: dict[UUID, int] = {}
 
-    async def follow(self, caller: Caller, grants: Sequence[Grant], after: int | None) -> AsyncIterator[FolderChange]:
+    async def follow(
+        self, caller: Caller, grants: Sequence[Grant], after: int | None
+    ) -> AsyncGenerator[FolderChange, None]:
         """The changes at the places of `grants`, which are one environment's; from now on, or from `after` on.
 
         Ends only by an error: InvalidInput where the changes after `after` are gone, or what
@@ -74,13 +76,14 @@ class ChangeService:
         with self.watch(caller, grants) as listener:
             position = await self._start(grant, after)
             while True:
-                changes = await self._store.after(grant, position)
-                for change in changes:
+                for change in await self._next(listener, grant, position):
+                    if change.number != position + 1:
+                        raise _gone()
                     position = change.number
                     if change.folder.environment_id == grant.environment.id and change.folder.surface in surfaces:
                         yield change
-                if not changes:
-                    await listener.wait()
+                        # It may have been sent for long.
+                        listener.check()
 
     @contextmanager
     def watch(self, caller: Caller, grants: Sequence[Grant] = ()) -> Iterator[Listener]:
@@ -95,25 +98,35 @@ class ChangeService:
 
     async def run(self) -> None:
         """Looks, checks and clears until it is cancelled."""
-        loop = asyncio.get_running_loop()
-        checked = cleared = loop.time()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_looking())
+            tasks.create_task(self._keep_clearing())
+
+    async def _keep_looking(self) -> None:
+        clock = asyncio.get_running_loop().time
+        checked = clock()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            now = loop.time()
             try:
-                if self._watched:
-                    await self._look()
-                checked = now
-                if now - cleared > _CLEAR_SECONDS:
-                    cleared = now
-                    await self._store.clear(self._clock() - KEPT_MICROSECONDS)
-            except GatewayError:
-                if now - checked > _UNCHECKED_SECONDS:
+                await self._look()
+                checked = clock()
+            except Exception as error:
+                if not isinstance(error, GatewayError):
+                    # Whatever it is, the next look must come.
+                    log.exception("changes.look_failed")
+                if clock() - checked > _UNCHECKED_SECONDS:
                     for watched in self._watched:
                         watched.listener.stop(Unavailable())
+
+    async def _keep_clearing(self) -> None:
+        while True:
+            await asyncio.sleep(_CLEAR_SECONDS)
+            try:
+                await self._store.clear(self._clock() - KEPT_MICROSECONDS)
+            except GatewayError as error:
+                log.warning("changes.not_cleared", cause=type(error).__name__)
             except Exception:
-                # Whatever it is, the next look must come.
-                log.exception("changes.look_failed")
+                log.exception("changes.not_cleared")
 
     async def _start(self, grant: Grant, after: int | None) -> int:
         position = await self._store.position(grant)
@@ -121,11 +134,25 @@ class ChangeService:
             return position
         oldest = await self._store.oldest(grant)
         if after > position or (after < position and (oldest is None or oldest > after + 1)):
-            raise InvalidInput("The changes after this cursor are gone: they are kept for an hour.", attr="after")
+            raise _gone()
         return after
+
+    async def _next(self, listener: Listener, grant: Grant, position: int) -> list[FolderChange]:
+        """Waits until there are some."""
+        while True:
+            listener.check()
+            try:
+                if changes := await self._store.after(grant, position):
+                    return changes
+            except Unavailable:
+                # The first look that succeeds wakes all whose number it does not know.
+                self._positions.pop(grant.user_id, None)
+            await listener.wait()
 
     async def _look(self) -> None:
         watched = tuple(self._watched)
+        if not watched:
+            return
         # By its hash: a key that was rolled is another one.
         keys = await self._directory.find_keys({each.caller.key_hash for each in watched}, self._clock())
         for each in watched:
@@ -139,3 +166,7 @@ class ChangeService:
             if self._positions.get(user_id) != number:
                 self._bus.wake(user_id)
         self._positions = positions
+
+
+def _gone() -> InvalidInput:
+    return InvalidInput("The changes after this cursor are gone: they are kept for an hour.", attr="after")

@@ -23,6 +23,10 @@ class Listener:
         """Until there may be something new since the last wait. Raises what `stop` was given."""
         await self._woken.wait()
         self._woken.clear()
+        self.check()
+
+    def check(self) -> None:
+        """Raises what `stop` was given."""
         if self._stopped is not None:
             raise self._stopped
 
@@ -30,7 +34,7 @@ class Listener:
         self._woken.set()
 
     def stop(self, error: Exception) -> None:
-        """Lets the reader fail with `error`, now or when it waits next."""
+        """Lets the reader fail with `error`, now or when it waits or checks next."""
         self._stopped = error
         self._woken.set()
 

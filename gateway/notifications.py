@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 _POSTGRESQL_CHANNEL: Final = "folder_changes"
 _REDIS_CHANNEL: Final = "gateway:folder_changes"
 _RECONNECT_SECONDS: Final = 1.0
+# For what is sent; to hear something takes as long as it takes.
+_REDIS_TIMEOUT_SECONDS: Final = 2.0
 
 
 class Notifications:
@@ -33,7 +35,7 @@ class Notifications:
     def __init__(self, bus: EventBus, database: Database, redis_url: str | None) -> None:
         self._bus = bus
         self._database = database
-        self._redis = Redis.from_url(redis_url) if redis_url else None
+        self._redis = _connect(redis_url) if redis_url else None
         # A set: of many changes of one user, one message is as good as all of them.
         self._unsent: set[UUID] = set()
         self._something_unsent = asyncio.Event()
@@ -64,6 +66,9 @@ class Notifications:
                 await work()
             except (GatewayError, RedisError, OSError) as error:
                 log.warning("notifications.lost", source=name, cause=type(error).__name__)
+            except Exception:
+                # Whatever it is, the other sources go on, and this one is tried again.
+                log.exception("notifications.failed", source=name)
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _listen_to_postgresql(self) -> None:
@@ -77,7 +82,7 @@ class Notifications:
             self._bus.wake_all()
             async for message in pubsub.listen():
                 if message["type"] == "message":
-                    self._heard(message["data"].decode())
+                    self._heard(message["data"].decode("utf-8", "replace"))
 
     async def _send(self, redis: Redis) -> None:
         while True:
@@ -92,3 +97,9 @@ class Notifications:
             self._bus.wake(UUID(payload))
         except ValueError:
             log.warning("notifications.not_understood")
+
+
+def _connect(redis_url: str) -> Redis:
+    return Redis.from_url(
+        redis_url, socket_timeout=_REDIS_TIMEOUT_SECONDS, socket_connect_timeout=_REDIS_TIMEOUT_SECONDS
+    )

@@ -33,8 +33,11 @@ class Services:
 class Context:
     """Of one request. `given_caller` None means that it carries no key.
 
-    `last_event_id` is the cursor of the last change that a client has seen, from before it lost its stream.
+    `last_event_id` is the cursor of the last change that a client has seen, from before it lost its stream;
+    `event_id` is that of the event which is being answered.
     """
+
+    event_id: str | None = None
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated
 
 import strawberry
@@ -48,12 +49,15 @@ class Subscription:
         cursors = context.cursors.bind(
             "Subscription.persistedFolderChanged", str(caller.user_id), grants[0].environment.id
         )
-        seen = after or context.last_event_id
+        # A browser that connects again by itself repeats the argument, and knows better by then.
+        seen = context.last_event_id or after
         position = None if seen is None else int(cursors.decode(seen, "after")[0])
-        async for change in context.changes.follow(caller, grants, position):
-            context.start_over()
-            yield PersistedFolderChange(
-                kind=change.kind,
-                persisted_folder=PersistedFolder.of(change.folder),
-                cursor=cursors.encode((change.number,)),
-            )
+        async with aclosing(context.changes.follow(caller, grants, position)) as changes:
+            async for change in changes:
+                context.start_over()
+                context.event_id = cursors.encode((change.number,))
+                yield PersistedFolderChange(
+                    kind=change.kind,
+                    persisted_folder=PersistedFolder.of(change.folder),
+                    cursor=context.event_id,
+                )

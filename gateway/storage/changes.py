@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Grant
@@ -14,7 +14,8 @@ from gateway.model import ChangeKind, Folder, FolderChange, FolderType, Surface,
 from gateway.storage.engine import Database
 from gateway.storage.tables import change_counters, folder_changes
 
-_BATCH = 200
+_BATCH: Final = 200
+_CLEARED_AT_ONCE: Final = 1000
 
 
 class ChangeStore:
@@ -48,13 +49,18 @@ class ChangeStore:
         )
         return [_change(row) for row in rows]
 
-    async def clear(self, before: int) -> int:
-        """Forgets the changes from before that time; tells how many."""
+    async def clear(self, before: int) -> None:
+        """Forgets the changes from before that time."""
+        key = (folder_changes.c.user_id, folder_changes.c.number)
+        old = select(*key).where(folder_changes.c.at < before).order_by(folder_changes.c.at).limit(_CLEARED_AT_ONCE)
+        statement = delete(folder_changes).where(tuple_(*key).in_(old))
 
         async def work(connection: AsyncConnection) -> int:
-            return (await connection.execute(delete(folder_changes).where(folder_changes.c.at < before))).rowcount
+            return (await connection.execute(statement)).rowcount
 
-        return await self._database.transaction(work)
+        # In small steps: none overruns the time that a statement has, or lets other writers wait for long.
+        while await self._database.transaction(work) == _CLEARED_AT_ONCE:
+            pass
 
 
 def _change(row: Row[Any]) -> FolderChange:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import structlog
@@ -59,11 +59,15 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was executed, as JSON. `error` ended the stream that this is the last answer of."""
+    """What was executed, as JSON. `error` ended the stream that this is the last answer of.
+
+    `event_id` is where a client of a stream can go on from, when it has read this.
+    """
 
     body: bytes
     has_errors: bool
     error: GatewayError | None = None
+    event_id: str | None = None
 
 
 class Runner:
@@ -155,7 +159,7 @@ class Runner:
         async with aclosing(stream):
             try:
                 async for result in stream:
-                    yield _rendered(result, request_id)
+                    yield replace(_rendered(result, request_id), event_id=context.event_id)
             except GatewayError as error:
                 yield _last_answer(error, request_id)
             except Exception:
