@@ -138,7 +138,9 @@ class Settings(BaseSettings):
         65_536, ge=1, description="Characters in all string literals of a document; variables have no such limit."
     )
     max_field_comparisons: int = Field(
-        5000, ge=1, description="Comparisons of fields with the same name that validating a document may take."
+        20_000,
+        ge=1,
+        description="Fields that are compared to tell whether those of one name agree, again wherever they are spread.",
     )
     max_depth: int = Field(12, ge=1, description="Fields of a GraphQL operation below each other.")
     max_introspection_depth: int = Field(

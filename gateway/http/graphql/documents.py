@@ -32,7 +32,7 @@ from gateway.http.graphql.errors import (
 from gateway.http.graphql.lexer import FastLexer, FastSource
 from gateway.http.graphql.limits import LimitExceeded, Limits, check_document
 from gateway.http.graphql.nodes import NodeEstimate
-from gateway.http.graphql.validation import rules
+from gateway.http.graphql.overlaps import rules
 
 T = TypeVar("T")
 

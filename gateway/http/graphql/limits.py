@@ -7,7 +7,6 @@ astronomical; Python's integers take that.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Final
@@ -23,6 +22,7 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
 )
+from graphql.language.parser import MAX_NESTING_DEPTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Limits:
     aliases: int = 30
     directives: int = 50
     nodes: int = 10_000
-    field_comparisons: int = 5000
+    field_comparisons: int = 20_000
 
 
 class LimitExceeded(Exception):
@@ -65,7 +65,10 @@ class LimitExceeded(Exception):
 
 @dataclass(slots=True)
 class _Measure:
-    """Of a selection set with everything below it. `root_fields` is of the set's own level alone."""
+    """Of a selection set with everything below it. `root_fields` is of the set's own level alone.
+
+    `nesting` counts the sets within each other, those of fragments too.
+    """
 
     depth: int = 0
     introspection_depth: int = 0
@@ -73,7 +76,7 @@ class _Measure:
     root_fields: int = 0
     aliases: int = 0
     directives: int = 0
-    field_comparisons: int = 0
+    nesting: int = 0
 
     def add_beside(self, other: _Measure) -> None:
         """For a fragment that is spread here: its fields stand on this level."""
@@ -98,21 +101,26 @@ class _Measure:
         self.fields += other.fields
         self.aliases += other.aliases
         self.directives += other.directives
-        self.field_comparisons += other.field_comparisons
+        self.nesting = max(self.nesting, other.nesting)
 
 
 _NOTHING: Final = _Measure()
-# No name: it stands for all fragments that are spread on one level.
-_SPREAD: Final = "..."
-_CHECKED: Final = tuple(field.name for field in fields(_Measure))
+_CHECKED: Final = tuple(field.name for field in fields(_Measure) if field.name != "nesting")
 
 
 def check_document(document: DocumentNode, limits: Limits) -> None:
-    """Raises LimitExceeded for the first operation that is over one of the limits."""
+    """Raises LimitExceeded for the first operation that is over one of the limits.
+
+    Of fragments that no operation uses, only the nesting is checked: validation refuses them for that.
+    """
     meter = _Meter(document)
     for definition in document.definitions:
+        if not isinstance(definition, (OperationDefinitionNode, FragmentDefinitionNode)):
+            continue
+        measure = meter.measure(definition.selection_set)
+        if measure.nesting > MAX_NESTING_DEPTH:
+            raise LimitExceeded("nesting", MAX_NESTING_DEPTH, measure.nesting)
         if isinstance(definition, OperationDefinitionNode):
-            measure = meter.measure(definition.selection_set)
             measure.directives += len(definition.directives or ())
             measure.directives += sum(len(each.directives or ()) for each in definition.variable_definitions or ())
             for name in _CHECKED:
@@ -162,26 +170,20 @@ class _Meter:
             if name is not None:
                 yield name
 
-    def _measure_set(self, selection_set: SelectionSetNode | None, names: Counter[str] | None = None) -> _Measure:
-        """`names` counts the response names of the level that an inline fragment stands on."""
+    def _measure_set(self, selection_set: SelectionSetNode | None) -> _Measure:
         measure = _Measure()
-        own_names: Counter[str] = Counter() if names is None else names
         for selection in selection_set.selections if selection_set else ():
             measure.directives += len(selection.directives or ())
             if isinstance(selection, FieldNode):
-                own_names[(selection.alias or selection.name).value] += 1
                 measure.add_below(
                     selection, self._measure_set(selection.selection_set) if selection.selection_set else _NOTHING
                 )
             elif isinstance(selection, InlineFragmentNode):
-                measure.add_beside(self._measure_set(selection.selection_set, own_names))
+                measure.add_beside(self._measure_set(selection.selection_set))
             elif isinstance(selection, FragmentSpreadNode):
-                own_names[_SPREAD] += 1
                 # Unknown, or around a circle: validation refuses both.
                 measure.add_beside(self._measured.get(selection.name.value, _NOTHING))
-        if names is None:
-            # Validation compares each two of them.
-            measure.field_comparisons += sum(count * (count - 1) // 2 for count in own_names.values())
+        measure.nesting += 1
         return measure
 
 

@@ -70,7 +70,7 @@ _STRINGS: Final = st.builds("{0}{1}{0}{2}".format, _QUOTES, _TEXTS, _TEXTS)
 _COMMENTS: Final = st.builds("#{}{}{}".format, _TEXTS, st.sampled_from(_NEWLINES), _TEXTS)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(st.lists(st.one_of(_TEXTS, _STRINGS, _COMMENTS), max_size=4).map("".join))
 @example('"\\ud800 \\q"')
 @example('"""\ud800')
