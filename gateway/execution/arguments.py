@@ -13,6 +13,7 @@ from graphql import (
     GraphQLError,
     GraphQLField,
     GraphQLNonNull,
+    ListValueNode,
     Undefined,
     ValueNode,
     VariableNode,
@@ -56,11 +57,18 @@ def prepare_arguments(definition: GraphQLField, node: FieldNode) -> Arguments:
             return get_argument_values(definition, node, run.variables, None, run.hide_suggestions)
 
         return Arguments(coerce)
+    both = constants | lists
+    constants = {name: both[name] for name in _order(definition) if name in both}
     if lists:
         # A resolver may change a list that was written for it.
-        fixed = _make_fixed(definition, node, constants | lists, variables)
+        fixed = _make_fixed(definition, node, constants, variables)
         return Arguments(lambda run: fixed(run) | {name: [*items] for name, items in lists.items()})
     return Arguments(_make_fixed(definition, node, constants, variables), None if variables else constants)
+
+
+def _order(definition: GraphQLField) -> list[str]:
+    """In which graphql-core hands arguments over: a resolver with `**arguments` sees it."""
+    return [argument.out_name or name for name, argument in definition.args.items()]
 
 
 def _make_fixed(
@@ -68,8 +76,7 @@ def _make_fixed(
 ) -> MakeArguments:
     if not variables:
         return lambda _: constants
-    # In the order of the definition, as graphql-core has them: a resolver with `**arguments` sees it.
-    order = [argument.out_name or name for name, argument in definition.args.items()]
+    order = _order(definition)
 
     def make(run: Run) -> dict[str, Any]:
         kept = run.kept_arguments.get(make)
@@ -119,7 +126,7 @@ def _prepare(
         variables.append((out_name, value.name.value, isinstance(argument.type, GraphQLNonNull), missing))
     else:
         kind = get_named_type(argument.type)
-        if not (is_specified_scalar_type(kind) or isinstance(kind, GraphQLEnumType)):
+        if not (is_specified_scalar_type(kind) or isinstance(kind, GraphQLEnumType)) or _has_variable(value):
             raise _NotPrepared
         coerced = coerce_input_literal(value, argument.type)
         if isinstance(coerced, list) and all(map(is_immutable, coerced)):
@@ -128,3 +135,9 @@ def _prepare(
             constants[out_name] = coerced
         else:
             raise _NotPrepared
+
+
+def _has_variable(value: ValueNode) -> bool:
+    if isinstance(value, ListValueNode):
+        return any(map(_has_variable, value.values))
+    return isinstance(value, VariableNode)

@@ -189,11 +189,11 @@ def _run_opaque(field: Field, function: Callable[..., Any]) -> RunField:
 
 
 def _run_direct(field: Field, resolver: Direct) -> RunField:
-    call = make_call(field, resolver)
+    call, arguments = make_call(field, resolver), field.arguments.make
 
     def run_field(run: Run, parent: Place, source: Any) -> Json:
         try:
-            value = call(run, parent, source)
+            value = call(run, parent, source, arguments(run))
         except Exception as error:
             return field.fail(run, parent, error)
         return field.finish(run, parent, value)
@@ -202,14 +202,14 @@ def _run_direct(field: Field, resolver: Direct) -> RunField:
 
 
 def _run_coroutine(field: Field, resolver: Direct) -> RunField:
-    call = make_call(field, resolver)
+    call, arguments, constants = make_call(field, resolver), field.arguments.make, field.arguments.constants
     complete, make_info, needs_info = field.complete, field.make_info, field.needs_info
     key, parent_name = field.key, field.parent_name
 
-    async def run_field(run: Run, parent: Place, source: Any) -> Json:
+    async def start(run: Run, parent: Place, source: Any, given: dict[str, Any]) -> Json:
         # Nothing is called before the first step, as in Strawberry's coroutine: its errors come in the same order.
         try:
-            value = call(run, parent, source)
+            value = call(run, parent, source, given)
             value = await (value if type(value) is CoroutineType else await_maybe(value))
             place = (parent, key, parent_name)
             done = complete(run, value, place, make_info(run, place) if needs_info else None)
@@ -217,16 +217,25 @@ def _run_coroutine(field: Field, resolver: Direct) -> RunField:
         except Exception as error:
             return field.fail(run, parent, error)
 
-    return run_field
+    def run_field(run: Run, parent: Place, source: Any) -> Json:
+        try:
+            given = arguments(run)
+        except Exception as error:
+            return field.fail(run, parent, error)
+        return start(run, parent, source, given)
+
+    if constants is None:
+        return run_field
+    return lambda run, parent, source: start(run, parent, source, constants)
 
 
-def make_call(field: Field, resolver: Direct) -> Callable[[Run, Place, Any], Any]:
+def make_call(field: Field, resolver: Direct) -> Callable[[Run, Place, Any, dict[str, Any]], Any]:
     function, takes_source, source_names = resolver.function, resolver.takes_source, resolver.source_names
     info_name, strawberry_field, make_info = resolver.info_name, resolver.field, field.make_info
-    make_keywords = _make_keywords(field, resolver)
+    convert = _make_conversion(field, resolver)
 
-    def call(run: Run, parent: Place, source: Any) -> Any:
-        keywords = make_keywords(run)
+    def call(run: Run, parent: Place, source: Any, given: dict[str, Any]) -> Any:
+        keywords = convert(given)
         if source_names or info_name is not None:
             keywords = {**keywords, **dict.fromkeys(source_names, source)}
             if info_name is not None:
@@ -236,11 +245,10 @@ def make_call(field: Field, resolver: Direct) -> Callable[[Run, Place, Any], Any
     return call
 
 
-def _make_keywords(field: Field, resolver: Direct) -> Callable[[Run], dict[str, Any]]:
-    arguments, convert = field.arguments, resolver.convert
-    if arguments.constants is not None:
-        keywords = convert(arguments.constants)
+def _make_conversion(field: Field, resolver: Direct) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    constants = field.arguments.constants
+    if constants is not None:
+        keywords = resolver.convert(constants)
         if all(map(is_immutable, keywords.values())):
             return lambda _: keywords
-    make = arguments.make
-    return lambda run: convert(make(run))
+    return resolver.convert

@@ -9,6 +9,7 @@ same shape share their code.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from keyword import iskeyword
@@ -42,6 +43,7 @@ async def _finish(result: dict[str, Json], pending: dict[str, Any]) -> dict[str,
 
 
 _GLOBALS: Final[dict[str, Any]] = {
+    "__builtins__": builtins,
     "CoroutineType": CoroutineType,
     "as_path": as_path,
     "checked": checked,
@@ -155,10 +157,8 @@ class _Writer:
         if in_place is None or field.needs_info:
             runner = self.constant(field.make_runner())
             self.line(f"{value} = {runner}(run, place, source)")
-            if isinstance(field.resolver, Direct) and field.resolver.is_async:
-                self._wait(key, value, always=True)
-            else:
-                self._wait(key, value)
+            is_async = isinstance(field.resolver, Direct) and field.resolver.is_async
+            self._wait(key, value, always=is_async and field.arguments.constants is not None)
             return key, value
         self.line("try:")
         self.indent += 1
