@@ -69,6 +69,9 @@ def load_manifest(path: Path) -> Mapping[str, str]:
 class AutomaticDocuments:
     """Learns texts from the clients that send them with their hash; forgets the oldest."""
 
+    # Ids that are known beforehand: here, none.
+    document_ids: frozenset[str] = frozenset()
+
     def __init__(self) -> None:
         self._texts: BoundedTexts[str] = BoundedTexts()
 
@@ -97,6 +100,8 @@ class AutomaticDocuments:
 class UnsupportedDocuments:
     """Every request carries its text."""
 
+    document_ids: frozenset[str] = frozenset()
+
     def find(self, request: GraphQLRequest) -> Asked:
         """Raises RequestRefused where the request has an id instead."""
         if request.query is None:
@@ -113,6 +118,7 @@ class TrustedDocuments:
     def __init__(self, manifest: Mapping[str, str]) -> None:
         self._texts = dict(manifest)
         self._ids = {text: document_id for document_id, text in manifest.items()}
+        self.document_ids = frozenset(manifest)
         # Clients of Apollo's protocol name a document by the hash of its text, whatever its id is.
         for text in manifest.values():
             self._texts.setdefault(hashlib.sha256(text.encode()).hexdigest(), text)

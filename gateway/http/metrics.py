@@ -1,0 +1,79 @@
+"""`GET /metrics`: what the service does, as Prometheus reads it.
+
+Labels come from the routes and from the manifest of trusted documents, never from a client's text:
+the number of series is bounded whatever is sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from gateway.http.boundary import LOG_FIELDS_KEY
+
+_PATH = "/metrics"
+_UNKNOWN = "unknown"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Metrics:
+    """`documents` are the ids that may become a label: those of trusted documents."""
+
+    def __init__(self, documents: frozenset[str]) -> None:
+        self._documents = documents
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._requests = Counter(
+            "gateway_requests", "Requests that were answered.", ["route", "method", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "gateway_request_seconds",
+            "Time to the answer; of a stream, to its end.",
+            ["route"],
+            registry=self._registry,
+        )
+        self._under_way = Gauge(
+            "gateway_requests_under_way", "Requests and streams that are not answered yet.", registry=self._registry
+        )
+        self._by_document = Counter(
+            "gateway_documents", "GraphQL requests by trusted document.", ["document_id"], registry=self._registry
+        )
+
+    def install(self, app: web.Application) -> None:
+        # Outermost: every answer has its status there.
+        app.middlewares.insert(0, self._measure)
+        app.router.add_get(_PATH, self._show)
+
+    @web.middleware
+    async def _measure(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else _UNKNOWN
+        started = time.perf_counter()
+        status = 500
+        self._under_way.inc()
+        try:
+            response = await handler(request)
+            status = response.status
+            return response
+        finally:
+            self._under_way.dec()
+            # Only methods of HTTP: a client can make up any other.
+            method = request.method if request.method in _METHODS else _UNKNOWN
+            self._requests.labels(route, method, str(status)).inc()
+            self._seconds.labels(route).observe(time.perf_counter() - started)
+            document_id = request.get(LOG_FIELDS_KEY, {}).get("document_id")
+            if document_id in self._documents:
+                self._by_document.labels(document_id).inc()
+
+    async def _show(self, _: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
