@@ -82,7 +82,7 @@ class Proxy:
     __repr__ = __str__
 
     def __getattr__(self, name: str) -> Any:
-        if name == "__await__" or name == "__aiter__":
+        if name in {"__await__", "__aiter__"}:
             raise AttributeError(name)
         return None
 
@@ -142,8 +142,8 @@ class _Behaviour:
                 self._raise,
                 lambda: ValueError("returned"),
                 lambda: self._later(kind, fails=True),
-                lambda: self._later_none(),
-                lambda: self._odd_type(kind),
+                self._later_none,
+                self._odd_type,
                 lambda: self._later(kind),
             )
         )()
@@ -169,7 +169,7 @@ class _Behaviour:
     async def _later_none(self) -> None:
         await asyncio.sleep(0)
 
-    def _odd_type(self, kind: Any) -> Any:
+    def _odd_type(self) -> Any:
         return self._random.choice((Proxy(), object, 2**70, float("nan"), {"plain": "dict"}, b"bytes", "text", [[]]))
 
     def _value(self, kind: Any) -> Any:
@@ -228,7 +228,7 @@ class _Behaviour:
                 lambda: KeyError("item"),
                 lambda: other._later(kind),
                 lambda: other._later(kind, fails=True),
-                lambda: self._odd_type(kind),
+                self._odd_type,
             )
         )()
 

@@ -35,13 +35,13 @@ class Diary:
 @strawberry.enum
 class Level(enum.Enum):
     LOW = 1
-    HIGH = 2
+    HIGH = strawberry.enum_value(2, name="TOP")
 
 
 @strawberry.enum
-class Tone(str, enum.Enum):
+class Tone(enum.StrEnum):
     LOUD = "loud"
-    QUIET = strawberry.enum_value("quiet", name="SOFT")
+    QUIET = "quiet"
 
 
 @strawberry.input
@@ -52,7 +52,7 @@ class Range:
 
 
 @strawberry.input
-class Query_:
+class Wish:
     text: str
     ranges: list[Range] = strawberry.field(default_factory=list)
     range: Range | None = strawberry.UNSET
@@ -65,7 +65,7 @@ class Allowed(BasePermission):
     message = "not allowed"
 
     def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
-        info.context.trace.append(("asked", info.path.key))
+        info.context.trace.append(("asked", source.number, info.path.key))
         return kwargs.get("really", True)
 
 
@@ -228,7 +228,7 @@ class Query:
 
     @strawberry.field
     async def item(self, id: strawberry.ID, at: datetime | None = None) -> Item | None:
-        return None if id == "" else make_item(len(id))
+        return None if id == "" else make_item(len(id) + (at is not None))
 
     @strawberry.field
     def things(self, info: Info) -> list[Thing | None]:
@@ -241,7 +241,7 @@ class Query:
         return [make_item(1), one(2), None, one(3), one(4)]  # type: ignore[list-item]
 
     @strawberry.field
-    def search(self, query: Query_, limit: int | None = None, tone: Tone = Tone.LOUD) -> str:
+    def search(self, query: Wish, limit: int | None = None, tone: Tone = Tone.LOUD) -> str:
         note = "unset" if query.note is None else repr(query.note.value)
         return f"{query.text} {query.ranges} {query.range} {query.tones} {query.at} {note} {limit} {tone}"
 
