@@ -20,6 +20,10 @@ install: .venv/dev ## Installs everything for development into .venv.
 test: .venv/dev ## Runs all tests; those that need a component that is not here are skipped, but not in CI.
 	$(BIN)/pytest
 
+.PHONY: bombs
+bombs: .venv/dev ## Prints what hostile documents cost, beside an ordinary one.
+	$(BIN)/python -m benchmarks.bombs
+
 .PHONY: lint
 lint: .venv/dev ## Checks style, types and imports.
 	$(BIN)/ruff check .

@@ -89,7 +89,8 @@ class FolderService:
         drafts: list[FolderDraft] = []
         problems: list[InvalidField] = []
         types: set[FolderType] = set()
-        for index, folder in enumerate(folders):
+        # In a list that is longer than there are types, two are of one type: the rest need no look.
+        for index, folder in enumerate(folders[: 2 * len(FolderType)]):
             try:
                 draft = _draft(folder)
             except InvalidFields as error:

@@ -137,8 +137,11 @@ class Settings(BaseSettings):
     max_literal_length: int = Field(
         65_536, ge=1, description="Characters in all string literals of a document; variables have no such limit."
     )
+    max_variable_values: int = Field(
+        10_000, ge=1, description="Values in all lists and objects of a request's variables."
+    )
     max_field_comparisons: int = Field(
-        20_000,
+        10_000,
         ge=1,
         description="Fields that are compared to tell whether those of one name agree, again wherever they are spread.",
     )
@@ -152,6 +155,9 @@ class Settings(BaseSettings):
     max_directives: int = Field(50, ge=0, description="Directives in an operation.")
     max_nodes: int = Field(
         10_000, ge=1, description="Objects that an operation may return: its page sizes multiplied, and added up."
+    )
+    max_values: int = Field(
+        200_000, ge=1, description="Fields that an operation may return, counted with the same page sizes."
     )
     max_validation_errors: int = Field(5, ge=1, description="How many errors of a document are reported.")
     persisted_queries: bool = Field(True, description="Whether clients may use automatic persisted queries.")

@@ -31,8 +31,8 @@ from gateway.http.graphql.errors import (
 )
 from gateway.http.graphql.lexer import FastLexer, FastSource
 from gateway.http.graphql.limits import LimitExceeded, Limits, check_document
-from gateway.http.graphql.nodes import NodeEstimate
 from gateway.http.graphql.overlaps import rules
+from gateway.http.graphql.sizes import SizeEstimate
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Operation:
     """One operation of a document, and what it may return at most."""
 
     node: OperationDefinitionNode
-    nodes: NodeEstimate
+    size: SizeEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Documents:
         }
         for definition in document.definitions:
             if isinstance(definition, OperationDefinitionNode):
-                estimate = NodeEstimate(self._schema, definition, fragments, self._max_page_size)
+                estimate = SizeEstimate(self._schema, definition, fragments, self._max_page_size)
                 yield definition.name.value if definition.name else None, Operation(definition, estimate)
 
 

@@ -7,9 +7,9 @@ astronomical; Python's integers take that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 from graphql import (
     DocumentNode,
@@ -29,7 +29,7 @@ from graphql.language.parser import MAX_NESTING_DEPTH
 class Limits:
     """The settings of the same names, which begin with `max_`.
 
-    Tokens and literals are counted over the document, all else per operation.
+    Tokens, literals and comparisons are counted over the document, all else per operation.
     """
 
     tokens: int = 2000
@@ -41,7 +41,9 @@ class Limits:
     aliases: int = 30
     directives: int = 50
     nodes: int = 10_000
-    field_comparisons: int = 20_000
+    values: int = 200_000
+    field_comparisons: int = 10_000
+    variable_values: int = 10_000
 
 
 class LimitExceeded(Exception):
@@ -127,6 +129,19 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
                 figure, allowed = getattr(measure, name), getattr(limits, name)
                 if figure > allowed:
                     raise LimitExceeded(name, allowed, figure)
+
+
+def check_variables(variables: Mapping[str, Any], limits: Limits) -> None:
+    """Raises LimitExceeded where lists and objects hold more values than may be looked at one by one."""
+    count = 0
+    waiting = [each for each in variables.values() if isinstance(each, (list, dict))]
+    while waiting:
+        collection = waiting.pop()
+        count += len(collection)
+        if count > limits.variable_values:
+            raise LimitExceeded("variable_values", limits.variable_values, None)
+        values = collection.values() if isinstance(collection, dict) else collection
+        waiting.extend(each for each in values if isinstance(each, (list, dict)))
 
 
 class _Meter:

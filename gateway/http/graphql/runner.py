@@ -23,7 +23,7 @@ from gateway.http.graphql.errors import (
     render_error,
     render_execution_error,
 )
-from gateway.http.graphql.limits import LimitExceeded, Limits
+from gateway.http.graphql.limits import LimitExceeded, Limits, check_variables
 from gateway.http.graphql.persisted import DocumentSource
 from gateway.http.graphql.request import GraphQLRequest
 from gateway.http.json import encode_json
@@ -89,14 +89,16 @@ class Runner:
     def prepare(self, request: GraphQLRequest, caller: Caller | None) -> Prepared:
         """All that can be said before anything runs. Raises RequestRefused or a GatewayError."""
         asked = self._source.find(request)
-        document = self._documents.get(asked.text, hide_suggestions=caller is None)
-        self._source.learn(asked)
-        operation = document.operation(request.operation_name)
-        if document.introspects:
-            self._check_introspection(caller)
-        nodes = operation.nodes.total(request.variables)
-        if nodes > self._limits.nodes:
-            raise RequestRefused([LimitExceeded("nodes", self._limits.nodes, nodes).error()], TOO_COMPLEX)
+        try:
+            check_variables(request.variables, self._limits)
+            document = self._documents.get(asked.text, hide_suggestions=caller is None)
+            self._source.learn(asked)
+            operation = document.operation(request.operation_name)
+            if document.introspects:
+                self._check_introspection(caller)
+            operation.size.check(request.variables, self._limits)
+        except LimitExceeded as exceeded:
+            raise RequestRefused([exceeded.error()], TOO_COMPLEX) from None
         return Prepared(request, document, operation, asked.document_id)
 
     def context(

@@ -1,13 +1,14 @@
-"""How many objects an operation may return, from its page sizes, before anything runs (contract/graphql.md, 'Limits').
+"""How much an operation may return, from its page sizes, before anything runs (contract/graphql.md, 'Limits').
 
 A connection counts `first` or `last` times one node and all that is below it. A list without a page
-size counts the ids that it is asked for, or else ten.
+size counts the ids that it is asked for, or else ten. Nodes are the objects of lists; values are all
+fields, for a few thousand nodes with a few dozen fields each are work for seconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from graphql import (
     FieldNode,
@@ -19,6 +20,7 @@ from graphql import (
     IntValueNode,
     ListValueNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
@@ -30,6 +32,8 @@ from graphql import (
     is_object_type,
 )
 
+from gateway.http.graphql.limits import LimitExceeded, Limits
+
 _PAGE_SIZES: Final = ("first", "last")
 _IDS: Final = "ids"
 _UNPAGED_LIST: Final = 10
@@ -37,7 +41,17 @@ _UNPAGED_LIST: Final = 10
 Fragments = Mapping[str, FragmentDefinitionNode]
 
 
-class NodeEstimate:
+class Size(NamedTuple):
+    """Each is a limit of the same name."""
+
+    nodes: int
+    values: int
+
+
+_EMPTY: Final = Size(0, 0)
+
+
+class SizeEstimate:
     """Of one validated operation. Where no variable sets a page size, it is computed once."""
 
     def __init__(
@@ -54,17 +68,23 @@ class NodeEstimate:
         walk = self._walk({})
         self._constant = None if walk.used_variable else walk.total
 
-    def total(self, variables: Mapping[str, Any]) -> int:
+    def check(self, variables: Mapping[str, Any], limits: Limits) -> None:
+        """Raises LimitExceeded."""
+        for name, figure in self.total(variables)._asdict().items():
+            if figure > getattr(limits, name):
+                raise LimitExceeded(name, getattr(limits, name), figure)
+
+    def total(self, variables: Mapping[str, Any]) -> Size:
         return self._walk(variables).total if self._constant is None else self._constant
 
     def _walk(self, variables: Mapping[str, Any]) -> _Walk:
         walk = _Walk(self._schema, self._fragments, self._max_page_size, variables, self._defaults)
-        walk.total = walk.nodes(self._operation.selection_set, self._schema.get_root_type(self._operation.operation))
+        walk.total = walk.size(self._operation.selection_set, self._schema.get_root_type(self._operation.operation))
         return walk
 
 
 class _Walk:
-    total = 0
+    total = _EMPTY
 
     def __init__(
         self,
@@ -80,47 +100,56 @@ class _Walk:
         self._max_page_size = max_page_size
         self._variables = variables
         self._defaults = defaults
-        self._measured: dict[str, int] = {}
+        self._measured: dict[str, Size] = {}
 
-    def nodes(self, selection_set: SelectionSetNode | None, parent: GraphQLNamedType | None) -> int:
-        total = 0
+    def size(self, selection_set: SelectionSetNode | None, parent: GraphQLNamedType | None) -> Size:
+        nodes = values = 0
         for selection in selection_set.selections if selection_set else ():
-            if isinstance(selection, FieldNode):
-                total += self._field(selection, parent)
-            elif isinstance(selection, InlineFragmentNode):
-                condition = selection.type_condition
-                inner = self._schema.get_type(condition.name.value) if condition else parent
-                total += self.nodes(selection.selection_set, inner)
-            elif isinstance(selection, FragmentSpreadNode):
-                total += self._fragment(selection.name.value)
-        return total
+            added = self._selection(selection, parent)
+            nodes += added.nodes
+            values += added.values
+        return Size(nodes, values)
 
-    def _fragment(self, name: str) -> int:
+    def _selection(self, selection: SelectionNode, parent: GraphQLNamedType | None) -> Size:
+        if isinstance(selection, FieldNode):
+            return self._field(selection, parent)
+        if isinstance(selection, InlineFragmentNode):
+            condition = selection.type_condition
+            inner = self._schema.get_type(condition.name.value) if condition else parent
+            return self.size(selection.selection_set, inner)
+        return self._fragment(selection.name.value) if isinstance(selection, FragmentSpreadNode) else _EMPTY
+
+    def _fragment(self, name: str) -> Size:
         if name not in self._measured:
             fragment = self._fragments[name]
             inner = self._schema.get_type(fragment.type_condition.name.value)
-            self._measured[name] = self.nodes(fragment.selection_set, inner)
+            self._measured[name] = self.size(fragment.selection_set, inner)
         return self._measured[name]
 
-    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> int:
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Size:
         if not (is_object_type(parent) or is_interface_type(parent)) or node.name.value not in parent.fields:
             # `__typename`, `__schema` and what is below it: no data of the service.
-            return 0
+            return _EMPTY
         field = parent.fields[node.name.value]
         named = get_named_type(field.type)
         if not is_composite_type(named):
-            return 0
-        below = self.nodes(node.selection_set, named)
+            return Size(0, 1)
+        below = self.size(node.selection_set, named)
         arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
         if any(name in field.args for name in _PAGE_SIZES):
-            return self._page_size(arguments) * (1 + below)
-        if is_list_type(get_nullable_type(field.type)) and not parent.name.endswith("Connection"):
-            return self._list_size(arguments) * (1 + below)
-        return below
+            count = self._page_size(arguments)
+        elif is_list_type(get_nullable_type(field.type)) and not parent.name.endswith("Connection"):
+            count = self._list_size(arguments)
+        else:
+            return Size(below.nodes, 1 + below.values)
+        return Size(count * (1 + below.nodes), 1 + count * below.values)
 
     def _page_size(self, arguments: Mapping[str, ValueNode]) -> int:
         sizes = [self._value(arguments[name]) for name in _PAGE_SIZES if name in arguments]
-        given = [size for size in sizes if isinstance(size, int)]
+        # JSON has one kind of number: 5.0 is an Int too.
+        given = [
+            int(size) for size in sizes if isinstance(size, int) or (isinstance(size, float) and size.is_integer())
+        ]
         # A larger or smaller one is refused where it is used.
         return min(max(*given, 0), self._max_page_size) if given else self._max_page_size
 
