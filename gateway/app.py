@@ -16,6 +16,7 @@ from gateway.cursors import CursorSigner
 from gateway.events import EventBus
 from gateway.folders import FolderService
 from gateway.http.boundary import boundary
+from gateway.http.cors import Cors
 from gateway.http.graphql.endpoint import EndpointOptions, GraphQLEndpoint
 from gateway.http.graphql.limits import Limits
 from gateway.http.graphql.persisted import (
@@ -76,6 +77,8 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
             _options(RunnerOptions, settings),
         )
         app = web.Application(middlewares=[boundary], client_max_size=settings.max_body_size)
+        if settings.cors_allowed_origins:
+            Cors(settings.cors_allowed_origins).install(app)
         graphql = GraphQLEndpoint(
             runner,
             callers,
@@ -86,7 +89,7 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
                 changes,
                 throttle,
                 address,
-                _options(WebSocketOptions, settings, allowed_origins=frozenset()),
+                _options(WebSocketOptions, settings, allowed_origins=frozenset(settings.cors_allowed_origins)),
             ),
             _options(EndpointOptions, settings, introspection_is_public=settings.introspection == "public"),
         )

@@ -15,9 +15,15 @@
     ├── ParseError                  400
     ├── MethodNotAllowed            405
     ├── NotAcceptable               406
+    ├── RequestTimeout              408
     ├── ContentTooLarge             413
+    ├── UriTooLong                  414
     ├── UnsupportedMediaType        415
+    ├── UnsupportedEncoding         415
+    ├── ExpectationFailed           417
     ├── Throttled                   429
+    ├── TooManyConnections          429
+    ├── HeaderFieldsTooLarge        431
     ├── ServerError                 500
     ├── Unavailable                 503
     └── Timeout                     504
@@ -140,6 +146,16 @@ class NotAcceptable(GatewayError):
         super().__init__("Could not satisfy the request Accept header.")
 
 
+class RequestTimeout(GatewayError):
+    """The client took too long to send its request."""
+
+    code = "request_timeout"
+    status = 408
+
+    def __init__(self) -> None:
+        super().__init__("The request did not arrive in time.")
+
+
 class ContentTooLarge(GatewayError):
     """The name is RFC 9110's for status 413."""
 
@@ -150,12 +166,38 @@ class ContentTooLarge(GatewayError):
         super().__init__(f"Request body is larger than {limit} bytes.")
 
 
+class UriTooLong(GatewayError):
+    code = "uri_too_long"
+    status = 414
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request target is longer than {limit} bytes.")
+
+
 class UnsupportedMediaType(GatewayError):
     code = "unsupported_media_type"
     status = 415
 
     def __init__(self, media_type: str) -> None:
         super().__init__(f'Unsupported media type "{media_type}" in request.')
+
+
+class UnsupportedEncoding(GatewayError):
+    """Of a body's `Content-Encoding`."""
+
+    code = "unsupported_encoding"
+    status = 415
+
+    def __init__(self) -> None:
+        super().__init__("Unsupported content encoding in request; gzip is supported.")
+
+
+class ExpectationFailed(GatewayError):
+    code = "expectation_failed"
+    status = 417
+
+    def __init__(self) -> None:
+        super().__init__("Only the expectation 100-continue can be met.")
 
 
 class Throttled(GatewayError):
@@ -169,6 +211,27 @@ class Throttled(GatewayError):
         unit = "second" if retry_after == 1 else "seconds"
         super().__init__(f"Request was throttled. Expected available in {retry_after} {unit}.")
         self.retry_after = retry_after
+
+
+class TooManyConnections(GatewayError):
+    """From one address."""
+
+    type = "throttled_error"
+    code = "too_many_connections"
+    status = 429
+
+    def __init__(self) -> None:
+        super().__init__("Too many connections from this address.")
+
+
+class HeaderFieldsTooLarge(GatewayError):
+    """The name is RFC 6585's for status 431."""
+
+    code = "header_fields_too_large"
+    status = 431
+
+    def __init__(self) -> None:
+        super().__init__("The request's header fields are too many, or too large.")
 
 
 class ServerError(GatewayError):

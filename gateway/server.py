@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import fields
+from typing import Final
 
 import structlog
 from aiohttp import web
 
 from gateway.app import open_application
+from gateway.http.compression import Compression
+from gateway.http.connection import ConnectionLimits
+from gateway.http.protocol import ServerOptions, ServiceRunner
 from gateway.settings import Settings
 from gateway.storage.engine import Database
 from gateway.storage.migrations import SchemaState, schema_state
 
 log = structlog.get_logger(__name__)
+
+_BACKLOG: Final = 1024
+# The database's connections, logs, and what the libraries open.
+_OTHER_FILES: Final = 256
 
 
 class NotMigrated(Exception):
@@ -31,19 +42,44 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
-    async with open_application(settings) as app:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.shutdown_timeout)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, settings.host, settings.port).start()
-            address = _address(settings.host, runner.addresses[0][1])
-            log.info("serving", address=address)
-            if on_ready is not None:
-                on_ready(address)
-            await stop.wait()
-            log.info("stopping")
-        finally:
-            await runner.cleanup()
+    _allow_connections(settings.max_connections)
+    async with open_application(settings) as app, listening(app, settings) as port:
+        address = _address(settings.host, port)
+        log.info("serving", address=address)
+        if on_ready is not None:
+            on_ready(address)
+        await stop.wait()
+        log.info("stopping")
+
+
+@asynccontextmanager
+async def listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
+    """Yields the port. At the end, requests under way have `shutdown_timeout` to end."""
+    options = ServerOptions(
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
+        trusted_proxies=settings.trusted_proxies,
+        limits=ConnectionLimits(**{each.name: getattr(settings, each.name) for each in fields(ConnectionLimits)}),
+        compression=Compression(settings.compression_min_size) if settings.compression else None,
+    )
+    runner = ServiceRunner(app, options, shutdown_timeout=settings.shutdown_timeout)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+def _allow_connections(count: int) -> None:
+    """Each connection takes a file descriptor, and many systems allow 1,024 to whom does not ask for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + _OTHER_FILES
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        log.warning("few_file_descriptors", allowed=allowed, wanted=wanted)
 
 
 async def _check_schema(settings: Settings) -> None:

@@ -6,6 +6,7 @@ All are checked at start, and all that is wrong is told at once. docs/operators/
 from __future__ import annotations
 
 import json
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -73,6 +74,22 @@ Seconds = Annotated[float, Field(gt=0, le=3600)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 
 
+def _origin(value: object) -> object:
+    """As browsers write it: in lower case, without a default port."""
+    if value == "*" or not isinstance(value, str):
+        return value
+    match = _ORIGIN.fullmatch(value.lower())
+    if match is None:
+        raise ValueError("is no origin, as https://app.example, without a path; or *")
+    scheme, host, port = match.groups()
+    return f"{scheme}://{host}" + (f":{port}" if port and (scheme, port) not in _DEFAULT_PORTS else "")
+
+
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+_DEFAULT_PORTS = {("http", "80"), ("https", "443")}
+Origin = Annotated[str, BeforeValidator(_origin)]
+
+
 class Settings(BaseSettings):
     """Times are in seconds, at most an hour; sizes are in bytes. A variable that is empty counts as not set."""
 
@@ -85,6 +102,28 @@ class Settings(BaseSettings):
     shutdown_timeout: float = Field(
         10, ge=0, le=3600, description="How long requests that are under way may take to end when the service stops."
     )
+    request_head_timeout: Seconds = Field(
+        10, description="How long a request line and its header fields may take to arrive; answered 408 then."
+    )
+    request_body_timeout: Seconds = Field(30, description="How long a request's body may take; answered 408 then.")
+    response_send_timeout: Seconds = Field(
+        30, description="How long a client may leave an answer unread before its connection is dropped."
+    )
+    keepalive_timeout: Seconds = Field(
+        75, description="How long a connection may stay idle; longer than a load balancer in front keeps it."
+    )
+    max_connections: int = Field(10_000, ge=1, description="Connections in all; one more is answered 503.")
+    max_connections_per_address: int = Field(
+        2000, ge=1, description="Connections from one address, trusted proxies excepted; one more is answered 429."
+    )
+    compression: bool = Field(True, description="Whether answers are compressed for clients that accept gzip.")
+    compression_min_size: int = Field(1024, ge=0, description="Smaller answers are not compressed.")
+    cors_allowed_origins: JsonList[Origin] = Field(
+        [],
+        description="Origins, as a JSON list, whose pages may call from a browser; `*` is any. Credentials of the "
+        "browser, as cookies, are never allowed.",
+    )
+
     log_level: Literal["info", "warning", "error"] = Field(
         "info", description="The least important events that the log holds; each request is an `info`."
     )
@@ -118,7 +157,11 @@ class Settings(BaseSettings):
 
     trusted_proxies: JsonList[Network] = Field(
         [],
-        description="Networks, as a JSON list, whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed.",
+        description="Networks, as a JSON list, whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed, and whose "
+        "connections are not counted by address.",
+    )
+    metrics: bool = Field(
+        False, description="Whether `/metrics` answers, for Prometheus. Keep it from the public, at the proxy."
     )
     max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
     operation_timeout: Seconds = Field(10, description="How long a GraphQL operation may take.")

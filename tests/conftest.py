@@ -7,10 +7,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from gateway.app import open_application
 from gateway.logs import configure_logs
+from gateway.server import listening
 from gateway.settings import Settings, load_settings
 from gateway.storage.engine import Database, DatabaseConfig
 from tests.databases import DatabaseServer, PostgreSQLServer, SQLiteServer, running_postgresql
@@ -59,16 +60,13 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def serving(settings: Settings, **session_options: Any) -> AsyncIterator[ClientSession]:
     """The service on a free port, and a client of it; the client's paths begin at its root."""
-    async with open_application(settings) as app:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            async with ClientSession(base, **session_options) as client:
-                yield client
-        finally:
-            await runner.cleanup()
+    settings = settings.model_copy(update={"port": 0})
+    async with (
+        open_application(settings) as app,
+        listening(app, settings) as port,
+        ClientSession(f"http://{settings.host}:{port}", **session_options) as client,
+    ):
+        yield client
 
 
 @pytest.fixture
@@ -76,7 +74,7 @@ def serve(database_url: str) -> Serve:
     """Starts the service with settings of the test's own: `async with serve(rate_limits=True) as client`."""
 
     def start(**settings: Any) -> AbstractAsyncContextManager[ClientSession]:
-        return serving(load_settings(database_url=database_url, **settings))
+        return serving(load_settings(**{"database_url": database_url, "shutdown_timeout": 1, **settings}))
 
     return start
 

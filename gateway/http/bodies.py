@@ -13,7 +13,8 @@ from typing import Any, Final
 from aiohttp import hdrs, web
 from aiohttp.helpers import parse_mimetype
 
-from gateway.errors import ContentTooLarge, ParseError, UnsupportedMediaType
+from gateway.errors import ContentTooLarge, ParseError, RequestTimeout, UnsupportedMediaType
+from gateway.http.compression import decompress
 from gateway.http.forms import parse_form, parse_multipart
 
 MEDIA_TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
@@ -51,12 +52,16 @@ async def read_limited(request: web.Request, max_size: int) -> bytes:
     if request.content_length is not None and request.content_length > max_size:
         raise ContentTooLarge(max_size)
     try:
-        return await request.read()
+        body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise ContentTooLarge(max_size) from None
+    except TimeoutError:
+        raise RequestTimeout from None
     except (web.RequestPayloadError, ConnectionError):
         # The client broke off, or its encoding is wrong: nothing failed here.
         raise ParseError("The request body is incomplete or wrongly encoded.") from None
+    encodings = request.headers.getall(hdrs.CONTENT_ENCODING, None)
+    return body if encodings is None else decompress(body, ",".join(encodings), max_size)
 
 
 def _charset(header: str) -> str:

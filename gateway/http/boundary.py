@@ -11,13 +11,12 @@ import structlog
 import uuid_utils
 from aiohttp import hdrs, web
 
-from gateway.errors import ContentTooLarge, GatewayError, MethodNotAllowed, NotFound, ServerError
-from gateway.http.json import encode_json
-from gateway.http.rest_errors import error_body, error_headers
+from gateway.errors import GatewayError, ServerError
+from gateway.http.connection import REQUEST_ID
+from gateway.http.failures import error_of_exception, failure
 
 log = structlog.get_logger(__name__)
 
-REQUEST_ID: Final = "X-Request-Id"
 REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
 # What an endpoint adds to the line of its request in the log.
 LOG_FIELDS_KEY: Final = web.RequestKey("log_fields", dict[str, str | None])
@@ -36,15 +35,15 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
         try:
             response = await handler(request)
         except web.HTTPException as error:
-            response = json_error(_known(error, request))
+            response = failure(request, error_of_exception(error, request), request_id)
             if hdrs.ALLOW in error.headers:
                 response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
         except GatewayError as error:
-            response = json_error(error)
+            response = failure(request, error, request_id)
         except Exception:
             # The one place that takes everything: the cause goes to the log, never to the client.
             log.exception("request.failed", method=request.method, path=request.path)
-            response = json_error(ServerError())
+            response = failure(request, ServerError(), request_id)
         # The path alone: a query string may hold a key.
         log.info(
             "request",
@@ -57,22 +56,3 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
     if not response.prepared:
         response.headers[REQUEST_ID] = request_id
     return response
-
-
-def json_error(error: GatewayError) -> web.Response:
-    return web.Response(
-        status=error.status,
-        body=encode_json(error_body(error)),
-        content_type="application/json",
-        headers=error_headers(error),
-    )
-
-
-def _known(error: web.HTTPException, request: web.Request) -> GatewayError:
-    if isinstance(error, web.HTTPRequestEntityTooLarge):
-        return ContentTooLarge(request.client_max_size)
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        return MethodNotAllowed(request.method)
-    if isinstance(error, web.HTTPNotFound):
-        return NotFound("Endpoint not found.")
-    raise error

@@ -28,7 +28,7 @@ class PublicAddress:
     def base(self, request: web.Request) -> str:
         """As `https://folders.example`, without a path. Raises ParseError where the client's host is none."""
         scheme, host = request.scheme, request.headers.get(hdrs.HOST, "")
-        if self._trusted and self._is_trusted(request.remote):
+        if is_within(self._trusted, request.remote):
             forwarded_scheme = _first(request.headers.get("X-Forwarded-Proto")).lower()
             scheme = forwarded_scheme if forwarded_scheme in ("http", "https") else scheme
             host = _first(request.headers.get("X-Forwarded-Host")) or host
@@ -40,12 +40,16 @@ class PublicAddress:
         """Absolute, without the query."""
         return self.base(request) + quote(unquote_to_bytes(request.rel_url.raw_path), safe=_SAFE)
 
-    def _is_trusted(self, remote: str | None) -> bool:
-        try:
-            address = ip_address(remote or "")
-        except ValueError:
-            return False
-        return any(address in network for network in self._trusted)
+
+def is_within(networks: Networks, remote: str | None) -> bool:
+    """Whether a peer's address is in one of the networks."""
+    if not networks:
+        return False
+    try:
+        address = ip_address(remote or "")
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
 
 
 def _first(header: str | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import hdrs
 
-from gateway.errors import GatewayError, NotFound, Throttled, Unauthenticated
+from gateway.errors import GatewayError, NotFound, Throttled, Unauthenticated, UnsupportedEncoding
 
 
 def error_body(error: GatewayError) -> dict[str, Any]:
@@ -21,4 +21,6 @@ def error_headers(error: GatewayError) -> dict[str, str]:
         return {hdrs.WWW_AUTHENTICATE: "Bearer"}
     if isinstance(error, Throttled):
         return {hdrs.RETRY_AFTER: str(error.retry_after)}
+    if isinstance(error, UnsupportedEncoding):
+        return {hdrs.ACCEPT_ENCODING: "gzip"}
     return {}
