@@ -48,6 +48,12 @@ generate: .venv/dev ## Writes the generated files anew: schema.graphql and the t
 fresh: generate ## Fails where a generated file is not what `make generate` writes.
 	git diff --exit-code -- schema.graphql docs/operators/settings.md
 
+# Needs Node. What it writes is committed: docs/decisions/0013.
+.PHONY: graphiql
+graphiql: ## Builds the GraphiQL page into the package; needs Node.
+	npm ci --silent --prefix graphiql
+	npm run --silent --prefix graphiql build
+
 .PHONY: migration
 migration: .venv/dev ## Drafts a migration from the tables as they are: make migration NAME='Add a colour'.
 	@test -n "$(NAME)" || { echo "Say what it does: make migration NAME='Add a colour'" >&2; exit 2; }
@@ -77,3 +83,14 @@ clean: ## Removes the virtual environment and all caches.
 .venv/dev: requirements-dev.txt .venv/run
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
+
+FUZZ_REQUESTS ?= 1000000
+FUZZ_SEED ?= 1
+.PHONY: fuzz
+fuzz: .venv/dev ## Sends generated requests, FUZZ_REQUESTS of them; stops at the first that is not answered well.
+	$(BIN)/python -m benchmarks.fuzz --requests $(FUZZ_REQUESTS) --seed $(FUZZ_SEED)
+
+.PHONY: conformance
+conformance: .venv/dev ## Prints how well the service keeps its promises, and writes docs/conformance.md; needs Node.
+	npm ci --silent --prefix tests/node
+	$(BIN)/python -m benchmarks.conformance

@@ -17,6 +17,7 @@ from gateway.events import EventBus
 from gateway.folders import FolderService
 from gateway.http.boundary import boundary
 from gateway.http.cors import Cors
+from gateway.http.graphiql import GraphiQL
 from gateway.http.graphql.endpoint import EndpointOptions, GraphQLEndpoint
 from gateway.http.graphql.limits import Limits
 from gateway.http.graphql.persisted import (
@@ -79,6 +80,7 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
         app = web.Application(middlewares=[boundary], client_max_size=settings.max_body_size)
         if settings.cors_allowed_origins:
             Cors(settings.cors_allowed_origins).install(app)
+        graphiql = GraphiQL() if settings.graphiql else None
         graphql = GraphQLEndpoint(
             runner,
             callers,
@@ -91,6 +93,7 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
                 address,
                 _options(WebSocketOptions, settings, allowed_origins=frozenset(settings.cors_allowed_origins)),
             ),
+            graphiql,
             _options(EndpointOptions, settings, introspection_is_public=settings.introspection == "public"),
         )
         app.on_shutdown.append(graphql.close_streams)
@@ -102,6 +105,8 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
             SdlEndpoint(print_sdl(schema)),
         ):
             app.add_routes(endpoint.routes())
+        if graphiql is not None:
+            app.add_routes(graphiql.routes())
         yield app
 
 

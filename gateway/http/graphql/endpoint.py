@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 from graphql import OperationType
-from strawberry.http.ides import get_graphql_ide_html
 
 from gateway.access import Caller
 from gateway.callers import CallerService
 from gateway.errors import GatewayError, InvalidInput, MethodNotAllowed, NotAcceptable
 from gateway.http.authentication import find_in_header
 from gateway.http.boundary import LOG_FIELDS_KEY, REQUEST_ID_KEY
+from gateway.http.graphiql import GraphiQL
 from gateway.http.graphql.documents import BoundedTexts
 from gateway.http.graphql.errors import RequestRefused, render_error
 from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, best_media_type
@@ -40,7 +40,6 @@ class EndpointOptions:
     """The settings of the same names; `introspection_is_public` tells that its answers may be kept by anybody."""
 
     max_body_size: int
-    graphiql: bool
     stream_heartbeat: float
     stream_send_timeout: float
     http_status_profile: Profile
@@ -56,7 +55,7 @@ class _Served:
 
 
 class GraphQLEndpoint:
-    """`throttle` None means that nothing is limited."""
+    """`throttle` None means that nothing is limited, `graphiql` None that a browser gets no page."""
 
     def __init__(
         self,
@@ -64,9 +63,11 @@ class GraphQLEndpoint:
         callers: CallerService,
         throttle: Throttle | None,
         websockets: WebSocketTransport,
+        graphiql: GraphiQL | None,
         options: EndpointOptions,
     ) -> None:
         self._websockets = websockets
+        self._graphiql = graphiql
         self._streams: set[asyncio.Task[Any]] = set()
         self._runner = runner
         self._callers = callers
@@ -90,8 +91,8 @@ class GraphQLEndpoint:
             if wants_websocket(request):
                 return await self._websockets.serve(request, request[REQUEST_ID_KEY])
             media_type = self._negotiate(request)
-            if media_type == HTML:
-                return web.Response(text=get_graphql_ide_html(), content_type=HTML, headers=headers)
+            if media_type == HTML and self._graphiql is not None:
+                return self._graphiql.page(headers)
             caller, rate_limit = await self._admit(request)
             if rate_limit is not None:
                 headers |= rate_limit_headers(rate_limit)
@@ -124,7 +125,7 @@ class GraphQLEndpoint:
 
     def _negotiate(self, request: web.Request) -> str:
         offered: tuple[str, ...] = (JSON, GRAPHQL_RESPONSE, EVENT_STREAM)
-        if request.method == "GET" and self._options.graphiql and not request.query_string:
+        if request.method == "GET" and self._graphiql is not None and not request.query_string:
             offered = (*offered, HTML)
         # Of several headers with the same name, HTTP makes one list.
         media_type = best_media_type(", ".join(request.headers.getall(hdrs.ACCEPT, [])), offered)

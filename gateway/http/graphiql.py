@@ -1,0 +1,125 @@
+"""GraphiQL, from files that `make graphiql` builds: docs/decisions/0013."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from pathlib import PurePosixPath
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from gateway.errors import NotFound
+
+_FOLDER: Final = "graphiql"
+_MEDIA_TYPES: Final = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+}
+# By preference, with the suffix of their files; browsers name br over HTTPS only.
+_CODINGS: Final = {"br": ".br", "gzip": ".gz"}
+
+_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        # Its editor, Monaco, writes <style> elements and style attributes, and can name no nonce for them.
+        "style-src 'self' 'unsafe-inline'",
+        "font-src 'self'",
+        "img-src 'self' data:",
+        "worker-src 'self'",
+        # Covers ws: and wss: of the same host, too, since CSP 3.
+        "connect-src 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+)
+_SECURITY: Final = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class GraphiQL:
+    """Everything is read at the start: what a request names is looked up in a table, never on the disk."""
+
+    def __init__(self) -> None:
+        static = files("gateway.http").joinpath("static")
+        self._page = static.joinpath("index.html").read_bytes()
+        self._assets: dict[str, _Asset] = {}
+        for file in static.joinpath(_FOLDER).iterdir():
+            name, coding = _split(file.name)
+            self._assets.setdefault(name, _Asset(PurePosixPath(name).suffix)).add(coding, file.read_bytes())
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get(f"/{_FOLDER}/{{name}}", self._asset)]
+
+    def page(self, headers: dict[str, str]) -> web.Response:
+        """`headers` must forbid to keep it: it names the assets of this version."""
+        return web.Response(body=self._page, content_type="text/html", charset="utf-8", headers=headers | _SECURITY)
+
+    async def _asset(self, request: web.Request) -> web.Response:
+        asset = self._assets.get(request.match_info["name"])
+        if asset is None:
+            raise NotFound("Endpoint not found.")
+        # The names hold a hash of what is in the files.
+        headers = {**_SECURITY, hdrs.CACHE_CONTROL: "public, max-age=31536000, immutable"}
+        coding, body = asset.choose(", ".join(request.headers.getall(hdrs.ACCEPT_ENCODING, [])))
+        if asset.is_encoded:
+            headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
+        if coding is not None:
+            headers[hdrs.CONTENT_ENCODING] = coding
+        return web.Response(body=body, content_type=asset.media_type, charset=asset.charset, headers=headers)
+
+
+class _Asset:
+    """One file, in each coding that it was built in; fonts are compressed in themselves, and have none."""
+
+    def __init__(self, suffix: str) -> None:
+        self.media_type = _MEDIA_TYPES[suffix]
+        self.charset = None if self.media_type.startswith("font/") else "utf-8"
+        self._bodies: dict[str | None, bytes] = {}
+
+    def add(self, coding: str | None, body: bytes) -> None:
+        self._bodies[coding] = body
+
+    @property
+    def is_encoded(self) -> bool:
+        return None not in self._bodies
+
+    def choose(self, accept_encoding: str) -> tuple[str | None, bytes]:
+        for coding in _CODINGS:
+            if coding in self._bodies and _accepts(accept_encoding, coding):
+                return coding, self._bodies[coding]
+        return None, self._plain
+
+    @cached_property
+    def _plain(self) -> bytes:
+        """For the few clients that take nothing compressed."""
+        return gzip.decompress(self._bodies["gzip"]) if self.is_encoded else self._bodies[None]
+
+
+def _split(file_name: str) -> tuple[str, str | None]:
+    for coding, suffix in _CODINGS.items():
+        if file_name.endswith(suffix):
+            return file_name.removesuffix(suffix), coding
+    return file_name, None
+
+
+@lru_cache(maxsize=64)
+def _accepts(accept_encoding: str, coding: str) -> bool:
+    """Whether `Accept-Encoding` names the coding, or any, without the quality 0."""
+    found: dict[str, str] = {}
+    for entry in accept_encoding.split(","):
+        name, _, parameter = entry.partition(";")
+        found[name.strip().lower()] = parameter.replace(" ", "").lower()
+    parameter = found.get(coding, found.get("*", "q=0"))
+    return not re.fullmatch(r"q=0(\.0*)?", parameter)
