@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from types import CoroutineType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from graphql import (
     FieldNode,
@@ -29,6 +30,9 @@ from gateway.execution.plain import plain_types
 from gateway.execution.resolvers import strawberry_origin
 from gateway.execution.run import Json, Place, ResolveInfo, Run
 
+# Of schemas, whose types are not collected while one of theirs is here.
+_MAX_TYPES: Final = 1000
+
 Complete: TypeAlias = Callable[[Run, Any, Place, ResolveInfo | None], Json]
 """Takes the place of the value. Raises what is to be located."""
 
@@ -43,6 +47,7 @@ class FieldToComplete(Items, Protocol):
     def executor(self, runtime_type: GraphQLObjectType) -> Executor: ...
 
 
+@lru_cache(maxsize=_MAX_TYPES)
 def needs_info(kind: GraphQLOutputType) -> bool:
     """Whether completing asks functions of the schema that take the field's info."""
     while is_non_null_type(kind) or is_list_type(kind):
@@ -52,14 +57,20 @@ def needs_info(kind: GraphQLOutputType) -> bool:
     return is_abstract_type(kind)
 
 
+def object_executor(field: FieldToComplete, kind: GraphQLOutputType) -> Executor | None:
+    """All that values take that are not null, where they are objects and nothing else has to be asked."""
+    nullable = kind.of_type if is_non_null_type(kind) else kind
+    return field.executor(nullable) if is_object_type(nullable) and not needs_info(nullable) else None
+
+
 def make_completer(field: FieldToComplete, kind: GraphQLOutputType) -> Complete:
     if is_non_null_type(kind):
         return _non_null(field, make_completer(field, kind.of_type))
     if is_list_type(kind):
         item_type = kind.of_type
-        item_object = item_type.of_type if is_non_null_type(item_type) else item_type
-        executor = field.executor(item_object) if is_object_type(item_object) and not needs_info(item_object) else None
-        return ListCompleter(field, item_type, make_completer(field, item_type), executor).complete
+        return ListCompleter(
+            field, item_type, make_completer(field, item_type), object_executor(field, item_type)
+        ).complete
     if is_leaf_type(kind):
         leaf = make_leaf(kind)
         return lambda _run, value, _place, _info: leaf(value)

@@ -21,7 +21,7 @@ from strawberry.types.info import Info
 from strawberry.utils.await_maybe import await_maybe
 
 from gateway.execution.arguments import prepare_arguments
-from gateway.execution.completion import make_completer, needs_info
+from gateway.execution.completion import make_completer, needs_info, object_executor
 from gateway.execution.lists import Executor
 from gateway.execution.plain import learn, plain_types
 from gateway.execution.resolvers import Attribute, Direct, Opaque
@@ -64,6 +64,7 @@ class Field:
         self.arguments = prepare_arguments(definition, nodes[0])
         self._get_executor = get_executor
         self.complete = make_completer(self, self.kind)
+        self.object_executor = object_executor(self, self.kind)
 
     def executor(self, runtime_type: GraphQLObjectType) -> Executor:
         return self._get_executor(runtime_type, self.nodes)
@@ -204,7 +205,7 @@ def _run_direct(field: Field, resolver: Direct) -> RunField:
 def _run_coroutine(field: Field, resolver: Direct) -> RunField:
     call, arguments, constants = make_call(field, resolver), field.arguments.make, field.arguments.constants
     complete, make_info, needs_info = field.complete, field.make_info, field.needs_info
-    key, parent_name = field.key, field.parent_name
+    key, parent_name, executor = field.key, field.parent_name, field.object_executor
 
     async def start(run: Run, parent: Place, source: Any, given: dict[str, Any]) -> Json:
         # Nothing is called before the first step, as in Strawberry's coroutine: its errors come in the same order.
@@ -212,7 +213,11 @@ def _run_coroutine(field: Field, resolver: Direct) -> RunField:
             value = call(run, parent, source, given)
             value = await (value if type(value) is CoroutineType else await_maybe(value))
             place = (parent, key, parent_name)
-            done = complete(run, value, place, make_info(run, place) if needs_info else None)
+            if executor is not None and type(value) in plain_types:
+                done = executor.call(run, value, place)
+            else:
+                learn(value)
+                done = complete(run, value, place, make_info(run, place) if needs_info else None)
             return await done if type(done) is CoroutineType else done
         except Exception as error:
             return field.fail(run, parent, error)
@@ -230,16 +235,27 @@ def _run_coroutine(field: Field, resolver: Direct) -> RunField:
 
 
 def make_call(field: Field, resolver: Direct) -> Callable[[Run, Place, Any, dict[str, Any]], Any]:
+    """What calls the function, with the arguments that graphql-core would hand over."""
     function, takes_source, source_names = resolver.function, resolver.takes_source, resolver.source_names
     info_name, strawberry_field, make_info = resolver.info_name, resolver.field, field.make_info
     convert = _make_conversion(field, resolver)
+    key, parent_name = field.key, field.parent_name
+
+    if takes_source and not source_names:
+        if info_name is None:
+            return lambda _run, _parent, source, given: function(source, **convert(given))
+        if info_name == "info":
+
+            def call_with_info(run: Run, parent: Place, source: Any, given: dict[str, Any]) -> Any:
+                info = Info(make_info(run, (parent, key, parent_name)), strawberry_field)
+                return function(source, info=info, **convert(given))
+
+            return call_with_info
 
     def call(run: Run, parent: Place, source: Any, given: dict[str, Any]) -> Any:
-        keywords = convert(given)
-        if source_names or info_name is not None:
-            keywords = {**keywords, **dict.fromkeys(source_names, source)}
-            if info_name is not None:
-                keywords[info_name] = Info(make_info(run, field.place(parent)), strawberry_field)
+        keywords = {**convert(given), **dict.fromkeys(source_names, source)}
+        if info_name is not None:
+            keywords[info_name] = Info(make_info(run, (parent, key, parent_name)), strawberry_field)
         return function(source, **keywords) if takes_source else function(**keywords)
 
     return call

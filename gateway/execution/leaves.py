@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import Enum, Flag
+from functools import lru_cache
 from typing import Any, cast
 
 from graphql import (
@@ -75,6 +76,7 @@ def test_of(kind: GraphQLLeafType) -> str | None:
     return None if exact is None else f"type(value) is {exact.__name__}"
 
 
+@lru_cache(maxsize=1000)
 def names_of_members(kind: GraphQLLeafType) -> tuple[type[Enum], dict[str, str]] | None:
     """The names of a Python enum's members in the schema, by their names in Python; None where it is none."""
     if type(kind) is not CustomGraphQLEnumType:

@@ -10,7 +10,7 @@ same shape share their code.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from keyword import iskeyword
 from math import isfinite
@@ -22,7 +22,7 @@ from graphql.pyutils import gather_with_cancel
 from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
 
 from gateway.execution.completion import invalid_return_type
-from gateway.execution.fields import Field, read_leniently
+from gateway.execution.fields import Field, RunField, read_leniently
 from gateway.execution.leaves import checked, names_of_members, test_of
 from gateway.execution.plain import plain_types
 from gateway.execution.resolvers import Attribute, Direct, strawberry_origin
@@ -30,6 +30,7 @@ from gateway.execution.run import Json, Place, Run, as_path
 from gateway.execution.selections import Condition
 
 Execute: TypeAlias = Callable[[Run, Any, Place], Json]
+_Step: TypeAlias = tuple[str, RunField | None, Condition]
 
 
 async def _finish(result: dict[str, Json], pending: dict[str, Any]) -> dict[str, Json]:
@@ -84,19 +85,34 @@ def write_executor(
 
 def write_serial_executor(parent_type: GraphQLObjectType, fields: Sequence[tuple[Field | str, Condition]]) -> Execute:
     """Of the fields of a mutation: each starts when the one before it has come to its end."""
-    steps = [
+    steps: list[_Step] = [
         (field, None, condition) if isinstance(field, str) else (field.key, field.make_runner(), condition)
         for field, condition in fields
     ]
 
-    async def execute(run: Run, source: Any, place: Place) -> Json:
+    def execute(run: Run, source: Any, place: Place) -> Json:
         result: dict[str, Json] = {}
-        for key, run_field, condition in steps:
-            if any(run.coerced[name] is not wanted for name, wanted in condition):
-                continue
-            value = parent_type.name if run_field is None else run_field(run, place, source)
-            result[key] = await value if type(value) is CoroutineType else value
+        remaining = iter(steps)
+        for key, run_field, condition in remaining:
+            if is_met(run, condition):
+                value = parent_type.name if run_field is None else run_field(run, place, source)
+                if type(value) is CoroutineType:
+                    return execute_rest(run, source, place, result, key, value, remaining)
+                result[key] = value
         return result
+
+    async def execute_rest(
+        run: Run, source: Any, place: Place, result: dict[str, Json], key: str, value: Any, remaining: Iterator[_Step]
+    ) -> Json:
+        result[key] = await value
+        for next_key, run_field, condition in remaining:
+            if is_met(run, condition):
+                value = parent_type.name if run_field is None else run_field(run, place, source)
+                result[next_key] = await value if type(value) is CoroutineType else value
+        return result
+
+    def is_met(run: Run, condition: Condition) -> bool:
+        return all(run.coerced[name] is wanted for name, wanted in condition)
 
     return execute
 
@@ -202,7 +218,7 @@ class _Writer:
         place = self._place(field)
         kind = _nullable(field)
         if isinstance(kind, GraphQLObjectType):
-            self.line(f"    {value} = {self.constant(field.executor(kind))}.call(run, value, {place})")
+            self.line(f"    {value} = {self.constant(field.object_executor)}.call(run, value, {place})")
         else:
             self.line(f"    {value} = {self.constant(field.complete)}(run, value, {place}, None)")
         self.line(f"    if type({value}) is CoroutineType:")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import Any, Final
 
@@ -133,6 +134,7 @@ def _direct(
     )
 
 
+@lru_cache(maxsize=1000)
 def strawberry_origin(kind: GraphQLObjectType) -> type | None:
     """The class whose values Strawberry takes for this type without a further look, unless they are cast."""
     check = kind.is_type_of

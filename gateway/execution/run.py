@@ -76,13 +76,18 @@ class Run:
             self.settle(awaitables)
 
 
-class ResolveInfo(GraphQLResolveInfo[Any]):
-    """graphql-core's, and beside it what Strawberry's `Info.input_extensions` reads."""
-
-    operation_extensions: dict[str, Any] | None = None
+ResolveInfo: TypeAlias = GraphQLResolveInfo[Any]
 
 
-_new_info: Callable[[tuple[Any, ...]], ResolveInfo] = partial(tuple.__new__, ResolveInfo)
+class _ExtendedInfo(GraphQLResolveInfo[Any]):
+    """With what Strawberry's `Info.input_extensions` reads."""
+
+    operation_extensions: dict[str, Any]
+
+
+# `tuple.__new__` takes the values as they are, which the class's own does only after naming each.
+_new_info: Callable[[tuple[Any, ...]], ResolveInfo] = partial(tuple.__new__, GraphQLResolveInfo)
+_new_extended_info: Callable[[tuple[Any, ...]], _ExtendedInfo] = partial(tuple.__new__, _ExtendedInfo)
 
 
 class InfoMaker:
@@ -109,27 +114,27 @@ class InfoMaker:
         self._operation = operation
 
     def __call__(self, run: Run, place: Place) -> ResolveInfo:
-        info = _new_info(
-            (
-                self._field_name,
-                # A resolver may change its list; the plan is there for others too.
-                [*self._nodes],
-                self._return_type,
-                self._parent_type,
-                as_path(place),
-                self._schema,
-                self._fragments,
-                run.root_value,
-                self._operation,
-                run.variables,
-                run.context,
-                is_awaitable,
-                None,
-                run.helpers,
-            )
+        values = (
+            self._field_name,
+            # A resolver may change its list; the plan is there for others too.
+            [*self._nodes],
+            self._return_type,
+            self._parent_type,
+            as_path(place),
+            self._schema,
+            self._fragments,
+            run.root_value,
+            self._operation,
+            run.variables,
+            run.context,
+            is_awaitable,
+            None,
+            run.helpers,
         )
-        if run.operation_extensions is not None:
-            info.operation_extensions = run.operation_extensions
+        if run.operation_extensions is None:
+            return _new_info(values)
+        info = _new_extended_info(values)
+        info.operation_extensions = run.operation_extensions
         return info
 
 

@@ -1,0 +1,75 @@
+"""Runs random operations with graphql-core and from plans, and fails where the two differ.
+
+`make plan-proof` runs 100,000, over three schemas. What is compared: the answer's bytes, the errors
+with their order, places and causes, and which resolvers were called in which order. The same seeds
+make the same operations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import sys
+import time
+import warnings
+from collections import Counter
+
+from tests.execution.cases import CASES, Case
+from tests.execution.compare import Outcome
+from tests.execution.documents import Operation
+
+_REPORT_EVERY = 5000
+
+
+async def _prove(name: str, case: Case, seeds: range) -> bool:
+    counts: Counter[str] = Counter()
+    started = time.monotonic()
+    comparison = case.comparison()
+    for number, seed in enumerate(seeds, 1):
+        operation, expected, actual = await case.compare(comparison, seed)
+        if actual != expected:
+            _print_difference(name, seed, operation, expected, actual)
+            return False
+        counts["with errors"] += bool(expected.errors)
+        counts["errors"] += len(expected.errors)
+        counts["data is null"] += expected.data == b"null"
+        counts["calls compared"] += len(expected.trace)
+        counts["bytes"] += len(expected.data)
+        counts["with variables"] += bool(operation.variables)
+        counts["with fragments"] += "fragment" in operation.text
+        counts["with directives"] += "(if: " in operation.text
+        counts["mutations"] += operation.text.startswith("mutation")
+        if number % _REPORT_EVERY == 0 or number == len(seeds):
+            print(f"{name}: {number} alike, {time.monotonic() - started:.0f} s", flush=True)
+    print("   " + ", ".join(f"{count:,} {what}" for what, count in counts.items()), flush=True)
+    return True
+
+
+def _print_difference(name: str, seed: int, operation: Operation, expected: Outcome, actual: Outcome) -> None:
+    print(f"{name}, seed {seed}\n{operation.text}\nvariables: {operation.variables}")
+    for what in ("data", "errors", "causes", "trace"):
+        if getattr(expected, what) != getattr(actual, what):
+            print(f"{what}\n  graphql-core: {getattr(expected, what)}\n  plan:         {getattr(actual, what)}")
+
+
+async def _main(operations: int, first_seed: int) -> bool:
+    # graphql-core drops what a cancelled sibling had not begun to await, and so do plans.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+    gc.freeze()
+    share, rest = divmod(operations, len(CASES))
+    for index, (name, case) in enumerate(CASES.items()):
+        count = share + (index < rest)
+        if not await _prove(name, case, range(first_seed, first_seed + count)):
+            return False
+    print(f"{operations:,} operations, no difference.")
+    return True
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--operations", type=int, default=100_000)
+    # The tests run the first ones.
+    parser.add_argument("--first-seed", type=int, default=1000)
+    options = parser.parse_args()
+    sys.exit(0 if asyncio.run(_main(options.operations, options.first_seed)) else 1)
