@@ -1,0 +1,406 @@
+"""What plans do, case by case, always next to graphql-core."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import warnings
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+import strawberry
+from graphql import (
+    GraphQLSchema,
+    OperationDefinitionNode,
+    build_schema,
+    execute,
+    parse,
+)
+from strawberry.schema.config import StrawberryConfig
+
+from gateway.execution import Executed, Plan, PlanCompiler
+from tests.execution.compare import Comparison
+from tests.execution.core_schema import CORE_SCHEMA, Scene
+from tests.execution.strawberry_schema import STRAWBERRY_SCHEMA, Diary
+
+
+def compiled(schema: GraphQLSchema, text: str, name: str | None = None) -> Plan | None:
+    document = parse(text)
+    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    operation = next(each for each in operations if name is None or (each.name and each.name.value == name))
+    return PlanCompiler(schema).compile(document, operation)
+
+
+async def both(
+    schema: GraphQLSchema, text: str, root: Any = None, variables: dict[str, Any] | None = None, **options: Any
+) -> tuple[Any, list[Any]]:
+    """The data and the errors, which are the same from both."""
+    expected, actual = await Comparison(schema).run(text, variables or {}, lambda: None, root, repeat=2, **options)
+    assert actual == expected
+    return orjson.loads(actual.data), actual.errors
+
+
+THINGS = build_schema(
+    """
+    interface Named { name: String! }
+    type Dog implements Named { name: String!, barks: Boolean, owner: Person }
+    type Person implements Named { name: String!, pets: [Named!]!, friends: [Person], best: Person!, age: Int }
+    union Any = Dog | Person
+    enum Size { S M }
+    input Box { size: Size! = M, weights: [Float!], inner: Box }
+    type Query {
+      person: Person, any: [Any], names: [String], needed: [String!], grid: [[Int!]]
+      pack(box: Box, boxes: [Box!] = [{size: S}], n: Int = 3, id: ID): String, needs(n: Int!): String
+    }
+    type Mutation { first: Int, second: Int!, third: Int }
+    type Subscription { ticks: Int }
+    """
+)
+
+
+class Failing:
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    @property
+    def name(self) -> str:
+        raise ValueError("no name")
+
+
+async def later(value: Any, ticks: int = 1) -> Any:
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+async def test_attributes_keys_and_methods() -> None:
+    root = {"person": {"name": lambda _info: "Ada", "age": later(3)}}
+    document = parse("{ person { name age } }")
+    plan = compiled(THINGS, "{ person { name age } }")
+    assert plan is not None
+    executed = await plan.execute(root_value=root)
+    assert executed == Executed(b'{"person":{"name":"Ada","age":3}}')
+    assert document.definitions
+
+
+async def test_null_where_it_may_not_be_nulls_the_nearest_that_may() -> None:
+    root = {"person": {"name": "Ada", "friends": [{"name": "Bob"}, {"name": None}, {"name": "Eve"}], "best": {}}}
+    data, errors = await both(THINGS, "{ person { friends { name } } }", root)
+    assert data == {"person": {"friends": [{"name": "Bob"}, None, {"name": "Eve"}]}}
+    assert [error["path"] for error in errors] == [["person", "friends", 1, "name"]]
+    data, errors = await both(THINGS, "{ person { best { name } name } }", root)
+    assert data == {"person": None}
+    assert errors[0]["message"] == "Cannot return null for non-nullable field Person.name."
+    assert errors[0]["path"] == ["person", "best", "name"]
+
+
+async def test_an_error_in_a_list_takes_its_item_or_the_list() -> None:
+    root = {"names": ["a", ValueError("b"), "c"], "needed": ["a", ValueError("b"), "c"], "grid": [[1, None], [2]]}
+    data, errors = await both(THINGS, "{ names needed grid }", root)
+    assert data == {"names": ["a", None, "c"], "needed": None, "grid": [None, [2]]}
+    assert [error["path"] for error in errors] == [["names", 1], ["needed", 1], ["grid", 0, 1]]
+
+
+async def test_all_causes_of_errors_are_kept() -> None:
+    plan = compiled(THINGS, "{ person { name } }")
+    assert plan is not None
+    executed = await plan.execute(root_value={"person": Failing()})
+    (error,) = executed.errors
+    assert isinstance(error.original_error, ValueError)
+    assert error.path == ["person", "name"]
+    assert [(place.line, place.column) for place in error.locations or []] == [(1, 12)]
+
+
+async def test_types_of_interfaces_and_unions() -> None:
+    pets = [{"__typename": "Dog", "name": "Rex", "barks": True}, {"__typename": "Person", "name": "Ada"}]
+    text = """
+    query { person { pets { __typename name ...Dogs } } any { ... on Named { name } ... on Dog { name loud: barks } } }
+    fragment Dogs on Dog { barks name }
+    """
+    root = {"person": {"pets": pets}, "any": [*pets, {"__typename": "Query"}, {"__typename": "Cat"}, {}]}
+    data, errors = await both(THINGS, text, root)
+    assert data["person"]["pets"] == [
+        {"__typename": "Dog", "name": "Rex", "barks": True},
+        {"__typename": "Person", "name": "Ada"},
+    ]
+    assert data["any"] == [{"name": "Rex", "loud": True}, {"name": "Ada"}, None, None, None]
+    assert len(errors) == 3
+
+
+@pytest.mark.parametrize("a", [True, False])
+@pytest.mark.parametrize("b", [True, False])
+async def test_skip_and_include(a: bool, b: bool) -> None:
+    text = """
+    query ($a: Boolean!, $b: Boolean!) {
+      person {
+        age @include(if: $a)
+        best @skip(if: $a) { name }
+        ...F @include(if: $b)
+        name
+        ...F @skip(if: $b) @include(if: $a)
+        ... @include(if: false) { age }
+        ... @skip(if: $b) { ... @include(if: $b) { never: age } best { age } }
+      }
+    }
+    fragment F on Person { name best { age } friends { name @skip(if: $a) } }
+    """
+    root = {"person": {"age": 1, "name": "Ada", "best": {"age": 2, "name": "Bob"}, "friends": [{"name": "Eve"}]}}
+    data, _ = await both(THINGS, text, root, {"a": a, "b": b})
+    assert ("age" in data["person"]) is a
+    assert ("friends" in data["person"]) is (a or b)
+
+
+async def test_a_condition_without_a_value_is_an_error_of_the_field_around_it() -> None:
+    text = "query ($a: Boolean = true) { person { name @skip(if: $a) } names }"
+    data, errors = await both(THINGS, text, {"person": {}, "names": ["a"]}, {"a": None})
+    assert data == {"person": None, "names": ["a"]}
+    assert errors[0]["path"] == ["person"]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"box": {"size": "S", "weights": 1.5, "inner": {"weights": [1]}}},
+        {"box": None, "n": None},
+        {"box": {"size": "XL"}, "n": "three", "id": []},
+        {"box": {"unknown": 1, "weights": ["x", None]}, "n": 2**31},
+        {"box": [{}], "n": 1.0, "id": 7},
+        {"box": {"inner": {"inner": {"size": None}}}},
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"max_coercion_errors": 1}, {"hide_suggestions": True}])
+async def test_variables(variables: dict[str, Any], options: dict[str, Any]) -> None:
+    root = {"pack": lambda _info, **arguments: repr(arguments)}
+    text = 'query ($box: Box, $n: Int = 4, $id: ID! = "x") { pack(box: $box, n: $n, id: $id) }'
+    await both(THINGS, text, root, variables, **options)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "box: {}, n: null",
+        "box: {size: $size, weights: [1, 2.5]}",
+        "boxes: [{inner: {size: S}}, {size: M}], id: 5",
+        "boxes: {}",
+        "n: $n, boxes: null",
+        'n: "wrong"',
+        "box: {size: WRONG}",
+    ],
+)
+async def test_arguments(arguments: str) -> None:
+    root = {"pack": lambda _info, **given: repr(given)}
+    await both(THINGS, f"query ($size: Size = S, $n: Int) {{ pack({arguments}) }}", root)
+
+
+async def test_a_missing_argument_is_an_error_of_its_field() -> None:
+    data, errors = await both(THINGS, "query ($n: Int) { needs(n: $n) names needs }", {"names": ["a"]})
+    assert data == {"needs": None, "names": ["a"]}
+    assert len(errors) == 1
+
+
+async def test_mutations_run_one_after_another() -> None:
+    calls: list[str] = []
+
+    async def step(name: str, value: Any) -> Any:
+        calls.append(f"{name} starts")
+        await asyncio.sleep(0)
+        calls.append(f"{name} ends")
+        return value
+
+    root = {name: lambda _info, name=name: step(name, len(name)) for name in ("first", "third")}
+    plan = compiled(THINGS, "mutation { third first __typename t: third second }")
+    assert plan is not None
+    executed = await plan.execute(root_value=root)
+    assert executed.data == b"null"
+    assert executed.is_null
+    assert executed.errors[0].path == ["second"]
+    assert calls == [f"{name} {what}" for name in ("third", "first", "third") for what in ("starts", "ends")]
+
+
+async def test_siblings_of_a_failure_are_cancelled_and_none_is_left_unawaited() -> None:
+    ended: list[str] = []
+
+    async def slow(name: str) -> str:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            ended.append(name)
+            raise
+        return name
+
+    person = {"name": lambda _info: later(ValueError("late"), 3), "age": lambda _info: slow("age")}
+    root = {"person": person, "names": lambda _info: later(["a"])}
+    plan = compiled(THINGS, "{ person { name age } names }")
+    assert plan is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        executed = await plan.execute(root_value=root)
+        gc.collect()
+    assert executed.data == b'{"person":null,"names":["a"]}'
+    assert ended == ["age"]
+
+
+async def test_what_is_under_way_when_a_sibling_fails_at_once_comes_to_its_end() -> None:
+    ended: list[str] = []
+
+    async def work() -> int:
+        await asyncio.sleep(0)
+        ended.append("age")
+        return 1
+
+    plan = compiled(THINGS, "{ person { age name } }")
+    assert plan is not None
+    executed = await plan.execute(root_value={"person": {"age": lambda _info: work(), "name": None}})
+    assert executed.data == b'{"person":null}'
+    assert ended == []
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert ended == ["age"]
+
+
+async def test_asynchronous_iterables() -> None:
+    closed: list[bool] = []
+
+    async def names() -> AsyncIterator[Any]:
+        try:
+            yield "a"
+            yield later("b")
+            yield ValueError("c")
+        finally:
+            closed.append(True)
+
+    data, errors = await both(
+        THINGS, "{ names needed }", {"names": lambda _info: names(), "needed": lambda _info: names()}
+    )
+    assert data == {"names": ["a", "b", None], "needed": None}
+    assert len(errors) == 2
+    assert closed
+
+
+async def test_all_resolvers_of_a_level_start_before_one_is_awaited() -> None:
+    text = "{ books(count: 3) { a: loaded b: loaded next: related(count: 1) { loaded } } more: books { loaded } }"
+    comparison = Comparison(STRAWBERRY_SCHEMA, lambda diary: diary.trace)
+    expected, actual = await comparison.run(text, {}, Diary)
+    assert actual == expected
+    batches = [entry for entry in actual.trace if entry[0] == "batch"]
+    assert batches == [("batch", [0, 1, 2]), ("batch", [3])]
+
+
+async def test_an_info_says_the_same() -> None:
+    text = "query Q($x: Int = 3) { told(number: $x) book { byRoot o: byRoot(level: LOW) } ...F } fragment F on Query { told }"
+    expected, actual = await Comparison(STRAWBERRY_SCHEMA).run(text.replace("...F", ""), {}, Diary)
+    assert actual == expected
+    expected, actual = await Comparison(CORE_SCHEMA).run("{ info a: info objs { info } }", {}, lambda: Scene(1, 1.0))
+    assert actual == expected
+    assert b"Path(prev=None" in actual.data
+
+
+async def test_the_extensions_of_a_request_reach_strawberrys_info() -> None:
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        def sent(self, info: strawberry.Info) -> str:
+            return str(info.input_extensions["key"])
+
+    plan = compiled(strawberry.Schema(Query)._schema, "{ sent }")
+    assert plan is not None
+    executed = await plan.execute(operation_extensions={"key": "value"})
+    assert executed.data == b'{"sent":"value"}'
+
+
+class OwnInfo(strawberry.Info):
+    @property
+    def own(self) -> str:
+        return f"own {self.field_name}"
+
+
+def read_key(source: Any, name: str) -> Any:
+    return source[name]
+
+
+@strawberry.type
+class OwnItem:
+    name: str
+
+
+@strawberry.type
+class OwnQuery:
+    @strawberry.field
+    def told(self, info: OwnInfo) -> str:
+        return info.own
+
+    @strawberry.field
+    async def told_later(self, info: OwnInfo) -> str:
+        return info.own
+
+    @strawberry.field
+    def item(self) -> OwnItem:
+        return {"name": "from a key"}  # type: ignore[return-value]
+
+
+async def test_other_classes_of_strawberry_stay_in_between() -> None:
+    config = StrawberryConfig(info_class=OwnInfo, default_resolver=read_key)
+    data, errors = await both(strawberry.Schema(OwnQuery, config=config)._schema, "{ told toldLater item { name } }")
+    assert errors == []
+    assert data == {"told": "own told", "toldLater": "own toldLater", "item": {"name": "from a key"}}
+
+
+async def test_introspection() -> None:
+    text = '{ __schema { types { name kind fields { name args { name defaultValue } type { name ofType { name } } } } } __type(name: "Box") { inputFields { name } } }'
+    data, errors = await both(THINGS, text)
+    assert errors == []
+    assert {"name": "inner"} in data["__type"]["inputFields"]
+
+
+async def test_one_operation_of_several() -> None:
+    plan = compiled(THINGS, "query A { names } query B { needed }", "B")
+    assert plan is not None
+    assert (await plan.execute(root_value={"needed": ["x"]})).data == b'{"needed":["x"]}'
+
+
+async def test_one_plan_serves_many_at_once() -> None:
+    plan = compiled(THINGS, "query ($n: Int!, $a: Boolean!) { needs(n: $n) names @include(if: $a) }")
+    assert plan is not None
+    root = {"needs": lambda _info, n: later(str(n), n), "names": ["a"]}
+    executed = await asyncio.gather(
+        *(plan.execute(variable_values={"n": n, "a": n % 2 == 0}, root_value=root) for n in range(20))
+    )
+    assert [orjson.loads(each.data) for each in executed] == [
+        {"needs": str(n), "names": ["a"]} if n % 2 == 0 else {"needs": str(n)} for n in range(20)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "subscription { ticks }",
+        "{ names @stream(initialCount: 1) }",
+        "{ ... @defer { names } }",
+        "query @experimental_disableErrorPropagation { names }",
+        "{ names @skip(if: 1) }",
+        "query ($x: Person) { names }",
+        "{ ...A } fragment A on Query { ... @defer { names } }",
+    ],
+)
+def test_what_only_graphql_core_runs(text: str) -> None:
+    assert compiled(THINGS, text) is None
+
+
+def test_a_schema_without_mutations_has_no_plan_of_one() -> None:
+    assert compiled(build_schema("type Query { a: Int }"), "mutation { a }") is None
+
+
+async def test_the_encoder_is_the_callers() -> None:
+    document = parse("{ names }")
+    (operation,) = document.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    plan = PlanCompiler(THINGS, encode=lambda data: repr(data).encode()).compile(document, operation)
+    assert plan is not None
+    executed = await plan.execute(root_value={"names": ["\ud800"]})
+    assert executed.data == b"{'names': ['\\ud800']}"
+    assert execute(THINGS, document, {"names": ["\ud800"]}) == ({"names": ["\ud800"]}, None)
