@@ -28,7 +28,8 @@ from gateway.http.graphql.persisted import (
     load_manifest,
 )
 from gateway.http.graphql.runner import Runner, RunnerOptions
-from gateway.http.graphql.websocket import WebSocketOptions, WebSocketTransport
+from gateway.http.graphql.websocket import WebSocketTransport
+from gateway.http.graphql.websocket_session import WebSocketOptions
 from gateway.http.health import HealthEndpoints
 from gateway.http.openapi import OpenApiEndpoint
 from gateway.http.proxies import PublicAddress

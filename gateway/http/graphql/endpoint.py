@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import hdrs, web
 from graphql import OperationType
@@ -16,13 +14,16 @@ from gateway.callers import CallerService
 from gateway.errors import GatewayError, InvalidInput, MethodNotAllowed, NotAcceptable
 from gateway.http.authentication import find_in_header
 from gateway.http.boundary import LOG_FIELDS_KEY, REQUEST_ID_KEY
+from gateway.http.connection import REQUEST_ID
+from gateway.http.failures import GRAPHQL_PATH
 from gateway.http.graphiql import GraphiQL
 from gateway.http.graphql.documents import BoundedTexts
 from gateway.http.graphql.errors import RequestRefused, render_error
 from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, best_media_type
 from gateway.http.graphql.request import read_request
 from gateway.http.graphql.runner import Answer, Prepared, Runner
-from gateway.http.graphql.sse import LAST_EVENT_ID, send_events
+from gateway.http.graphql.sse import HEADERS as EVENT_STREAM_HEADERS
+from gateway.http.graphql.sse import LAST_EVENT_ID, EventStream, refused_answers
 from gateway.http.graphql.sse import MEDIA_TYPE as EVENT_STREAM
 from gateway.http.graphql.statuses import Profile, executed_status, refused_status
 from gateway.http.graphql.websocket import WebSocketTransport, wants_websocket
@@ -31,7 +32,6 @@ from gateway.http.rate_limits import rate_limit_headers
 from gateway.http.rest_errors import error_headers
 from gateway.throttling import RateLimitState, Throttle
 
-PATH: Final = "/graphql"
 _METHODS: Final = ("GET", "POST", "HEAD")
 
 
@@ -68,7 +68,8 @@ class GraphQLEndpoint:
     ) -> None:
         self._websockets = websockets
         self._graphiql = graphiql
-        self._streams: set[asyncio.Task[Any]] = set()
+        self._streams: set[EventStream] = set()
+        self._is_stopping = False
         self._runner = runner
         self._callers = callers
         self._throttle = throttle
@@ -76,20 +77,24 @@ class GraphQLEndpoint:
         self._public_answers: BoundedTexts[_Served] = BoundedTexts()
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.route("*", PATH, self.handle)]
+        return [web.route("*", GRAPHQL_PATH, self.handle)]
 
     async def close_streams(self, _: web.Application) -> None:
         """When the service stops: streams would go on for as long as their clients do."""
-        for task in self._streams:
-            task.cancel()
-        await self._websockets.close()
+        self._is_stopping = True
+        for stream in self._streams:
+            stream.stop()
+        self._websockets.close()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         headers: dict[str, str] = {hdrs.CACHE_CONTROL: "private, no-store", hdrs.VARY: hdrs.ACCEPT}
         media_type = JSON
         try:
             if wants_websocket(request):
-                return await self._websockets.serve(request, request[REQUEST_ID_KEY])
+                # Of a handshake that is refused: the version that would do (RFC 6455, 4.4).
+                headers[hdrs.SEC_WEBSOCKET_VERSION] = "13"
+                request_id = request[REQUEST_ID_KEY]
+                return await self._websockets.serve(request, request_id, {REQUEST_ID: request_id})
             media_type = self._negotiate(request)
             if media_type == HTML and self._graphiql is not None:
                 return self._graphiql.page(headers)
@@ -125,7 +130,7 @@ class GraphQLEndpoint:
 
     def _negotiate(self, request: web.Request) -> str:
         offered: tuple[str, ...] = (JSON, GRAPHQL_RESPONSE, EVENT_STREAM)
-        if request.method == "GET" and self._graphiql is not None and not request.query_string:
+        if request.method in ("GET", "HEAD") and self._graphiql is not None and not request.query_string:
             offered = (*offered, HTML)
         # Of several headers with the same name, HTTP makes one list.
         media_type = best_media_type(", ".join(request.headers.getall(hdrs.ACCEPT, [])), offered)
@@ -165,27 +170,31 @@ class GraphQLEndpoint:
     async def _stream(
         self, request: web.Request, caller: Caller | None, rate_limit: RateLimitState | None, headers: dict[str, str]
     ) -> web.StreamResponse:
+        request_id = request[REQUEST_ID_KEY]
         try:
             prepared = await self._prepare(request, caller)
         except RequestRefused as refused:
-            # The stream is what this client reads, so that is where it hears of it.
-            answers = _refused(refused)
+            answers = refused_answers(refused)
         else:
             context = self._runner.context(caller, rate_limit, request.headers.get(LAST_EVENT_ID))
-            answers = self._runner.answers(prepared, context, request[REQUEST_ID_KEY])
-        task = asyncio.current_task()
-        assert task is not None
-        self._streams.add(task)
+            answers = self._runner.answers(prepared, context, request_id)
+        headers = {**headers, REQUEST_ID: request_id}
+        if request.method == hdrs.METH_HEAD:
+            return web.Response(headers={**headers, **EVENT_STREAM_HEADERS})
+        stream = EventStream(
+            request,
+            answers,
+            request_id=request_id,
+            heartbeat=self._options.stream_heartbeat,
+            send_timeout=self._options.stream_send_timeout,
+        )
+        if self._is_stopping:
+            stream.stop()
+        self._streams.add(stream)
         try:
-            return await send_events(
-                request,
-                answers,
-                headers=headers,
-                heartbeat=self._options.stream_heartbeat,
-                send_timeout=self._options.stream_send_timeout,
-            )
+            return await stream.serve(headers)
         finally:
-            self._streams.discard(task)
+            self._streams.discard(stream)
 
     async def _public_answer(self, prepared: Prepared, request_id: str) -> _Served:
         """Introspection says the same to all who may ask, so it is run once for each document."""
@@ -199,8 +208,3 @@ class GraphQLEndpoint:
         served = _Served(answer, etag=hashlib.sha256(answer.body).hexdigest()[:32])
         self._public_answers.put(key, served, len(key) + len(answer.body))
         return served
-
-
-async def _refused(refused: RequestRefused) -> AsyncGenerator[Answer, None]:
-    raise refused
-    yield

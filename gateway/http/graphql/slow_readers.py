@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import socket
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 
 from aiohttp import web
 
@@ -14,7 +16,28 @@ async def send_or_drop(request: web.Request, sending: Awaitable[None], seconds: 
         async with asyncio.timeout(seconds):
             await sending
     except TimeoutError:
-        if request.transport is not None:
-            # What the client did not take is dropped with it.
-            request.transport.abort()
+        drop(request)
         raise ConnectionResetError from None
+
+
+def drop(request: web.Request) -> None:
+    """Closes the connection at once, and what the client did not take is gone with it."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+@contextmanager
+def unacknowledged_for(request: web.Request, seconds: float) -> Iterator[None]:
+    """Meanwhile, a client whose system acknowledges nothing for so long is gone: TCP itself waits for a quarter of an hour."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    connection = request.get_extra_info("socket")
+    if option is None or connection is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
+        yield
+        return
+    connection.setsockopt(socket.IPPROTO_TCP, option, round(seconds * 1000))
+    try:
+        yield
+    finally:
+        # It is gone where the client is.
+        if request.transport is not None and not request.transport.is_closing():
+            connection.setsockopt(socket.IPPROTO_TCP, option, 0)
