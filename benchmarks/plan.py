@@ -6,7 +6,6 @@ resolvers. Times are those of the process: what the other processes of the machi
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import statistics
@@ -14,7 +13,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import click
 import orjson
+import uvloop
 from graphql import ExecutionResult, OperationDefinitionNode, execute, parse, validate
 
 from gateway.execution import PlanCompiler
@@ -75,7 +76,7 @@ async def _measure(text: str, rounds: int, seconds: float) -> None:
         times["core"].append(await _time(with_core, seconds))
         times["plan"].append(await _time(from_plan, seconds))
     core, plan_time = (statistics.median(each) * 1e6 for each in times.values())
-    print(
+    click.echo(
         f"graphql-core {core:7.0f} us   plan {plan_time:7.0f} us   ratio {core / plan_time:5.2f}"
         f"   first run {cold * 1e3:5.1f} ms, of the same shape {warm * 1e3:5.1f} ms"
     )
@@ -95,13 +96,17 @@ async def _time(run: Callable[[], Awaitable[bytes]], seconds: float) -> float:
 async def _main(rounds: int, seconds: float) -> None:
     gc.freeze()
     for name, text in OPERATIONS.items():
-        print(f"{name:25}", end=" ", flush=True)
+        click.echo(f"{name:25} ", nl=False)
         await _measure(text, rounds, seconds)
 
 
+@click.command(help=__doc__)
+@click.option("--rounds", default=7)
+@click.option("--seconds", default=0.3, help="For each round and executor.")
+def main(rounds: int, seconds: float) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_main(rounds, seconds))
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.3, help="for each round and executor")
-    options = parser.parse_args()
-    asyncio.run(_main(options.rounds, options.seconds))
+    main()

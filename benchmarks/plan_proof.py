@@ -7,13 +7,14 @@ make the same operations.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import sys
 import time
 import warnings
 from collections import Counter
+
+import click
 
 from tests.execution.cases import CASES, Case
 from tests.execution.compare import Outcome
@@ -41,16 +42,16 @@ async def _prove(name: str, case: Case, seeds: range) -> bool:
         counts["with directives"] += "(if: " in operation.text
         counts["mutations"] += operation.text.startswith("mutation")
         if number % _REPORT_EVERY == 0 or number == len(seeds):
-            print(f"{name}: {number} alike, {time.monotonic() - started:.0f} s", flush=True)
-    print("   " + ", ".join(f"{count:,} {what}" for what, count in counts.items()), flush=True)
+            click.echo(f"{name}: {number} alike, {time.monotonic() - started:.0f} s")
+    click.echo("   " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
     return True
 
 
 def _print_difference(name: str, seed: int, operation: Operation, expected: Outcome, actual: Outcome) -> None:
-    print(f"{name}, seed {seed}\n{operation.text}\nvariables: {operation.variables}")
+    click.echo(f"{name}, seed {seed}\n{operation.text}\nvariables: {operation.variables}")
     for what in ("data", "errors", "causes", "trace"):
         if getattr(expected, what) != getattr(actual, what):
-            print(f"{what}\n  graphql-core: {getattr(expected, what)}\n  plan:         {getattr(actual, what)}")
+            click.echo(f"{what}\n  graphql-core: {getattr(expected, what)}\n  plan:         {getattr(actual, what)}")
 
 
 async def _main(operations: int, first_seed: int) -> bool:
@@ -62,14 +63,16 @@ async def _main(operations: int, first_seed: int) -> bool:
         count = share + (index < rest)
         if not await _prove(name, case, range(first_seed, first_seed + count)):
             return False
-    print(f"{operations:,} operations, no difference.")
+    click.echo(f"{operations:,} operations, no difference.")
     return True
 
 
+@click.command(help=__doc__)
+@click.option("--operations", default=100_000)
+@click.option("--first-seed", default=1000, help="The tests run those before.")
+def main(operations: int, first_seed: int) -> None:
+    sys.exit(0 if asyncio.run(_main(operations, first_seed)) else 1)
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--operations", type=int, default=100_000)
-    # The tests run the first ones.
-    parser.add_argument("--first-seed", type=int, default=1000)
-    options = parser.parse_args()
-    sys.exit(0 if asyncio.run(_main(options.operations, options.first_seed)) else 1)
+    main()

@@ -288,7 +288,7 @@ async def test_all_resolvers_of_a_level_start_before_one_is_awaited() -> None:
     expected, actual = await comparison.run(text, {}, Diary)
     assert actual == expected
     batches = [entry for entry in actual.trace if entry[0] == "batch"]
-    assert batches == [("batch", [0, 1, 2]), ("batch", [3])]
+    assert batches == [("batch", [0, 1, 2, 3])]
 
 
 async def test_an_info_says_the_same() -> None:
