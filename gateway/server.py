@@ -55,20 +55,23 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
 @asynccontextmanager
 async def listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
     """Yields the port. At the end, requests under way have `shutdown_timeout` to end."""
-    options = ServerOptions(
-        max_connections=settings.max_connections,
-        max_connections_per_address=settings.max_connections_per_address,
-        trusted_proxies=settings.trusted_proxies,
-        limits=ConnectionLimits(**{each.name: getattr(settings, each.name) for each in fields(ConnectionLimits)}),
-        compression=Compression(settings.compression_min_size) if settings.compression else None,
-    )
-    runner = ServiceRunner(app, options, shutdown_timeout=settings.shutdown_timeout)
+    runner = ServiceRunner(app, server_options(settings), shutdown_timeout=settings.shutdown_timeout)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+def server_options(settings: Settings) -> ServerOptions:
+    return ServerOptions(
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
+        trusted_proxies=settings.trusted_proxies,
+        limits=ConnectionLimits(**{each.name: getattr(settings, each.name) for each in fields(ConnectionLimits)}),
+        compression=Compression(settings.compression_min_size) if settings.compression else None,
+    )
 
 
 def _allow_connections(count: int) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -244,10 +246,10 @@ class Connection(web.RequestHandler):
             # What is not sent yet keeps a transport open, for ever if nobody reads it.
             self._closing_since = self._closing_since or now
             if now - self._closing_since > patience:
-                transport.abort()
+                _reset(transport)
             return
         if self._unread_since is not None and now - self._unread_since > patience:
-            transport.abort()
+            _reset(transport)
             return
         if not self._body.is_eof():
             # A body that nobody reads at the moment does not stand still by the client's fault.
@@ -367,6 +369,14 @@ class Connection(web.RequestHandler):
         # A body that turns out to be malformed after the answer was sent is nobody's concern.
         if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
             super().log_exception(*args, **kw)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Drops the connection with all that is not sent yet, also what the system holds for it."""
+    connection = transport.get_extra_info("socket")
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def _problem(message: RawRequestMessage) -> GatewayError | HttpProcessingError | None:
