@@ -76,8 +76,7 @@ GraphQL    {address}/graphql
 REST       {address}/api/projects/1/persisted_folder/
 {shown}
 
-A first query, for the page at {address}/graphql with the header
-{{"Authorization": "Bearer {key}"}}:
+A first query, for the page at {address}/graphql, which asks for the key at its top:
 
 {QUERY}
 

@@ -4,9 +4,11 @@ export const OPERATIONS: { query: string; variables?: string }[] = [
     query: `# Folders in your current environment.
 # projectId: "1" would name a project.
 query List {
-  persistedFolders(environmentId: "@current") {
+  persistedFolders(
+    environmentId: "@current"
+    surface: WEB
+  ) {
     nodes {
-      id
       type
       location
       updatedAt
@@ -39,13 +41,19 @@ mutation Upsert($input: UpsertPersistedFolderInput!) {
   {
     query: `# Each surface has its own folders.
 query BothSurfaces {
-  web: persistedFolders(environmentId: "@current", surface: WEB) {
+  web: persistedFolders(
+    environmentId: "@current"
+    surface: WEB
+  ) {
     nodes {
       type
       location
     }
   }
-  desktop: persistedFolders(environmentId: "@current", surface: DESKTOP) {
+  desktop: persistedFolders(
+    environmentId: "@current"
+    surface: DESKTOP
+  ) {
     nodes {
       type
       location
@@ -58,7 +66,9 @@ query BothSurfaces {
     query: `# Shows each change as it is made. Run it,
 # then run Upsert in another window.
 subscription Changes {
-  persistedFolderChanged(environmentId: "@current") {
+  persistedFolderChanged(
+    environmentId: "@current"
+  ) {
     kind
     cursor
     persistedFolder {

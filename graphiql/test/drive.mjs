@@ -76,7 +76,7 @@ try {
   seen.accepted = await first.verdict(/accepted/);
   await first.choose("List");
   await first.run();
-  seen.list = await first.response(/"nodes"/);
+  seen.list = await first.response(/"nodes"[^]*\n}/);
   if (screenshot) await first.page.screenshot({ path: screenshot });
 
   await first.choose("Changes");
