@@ -22,6 +22,7 @@ from graphql import (
 from graphql.language.parser import MAX_NESTING_DEPTH, Parser
 from graphql.validation.validation_context import MAX_FRAGMENT_WORK
 
+from gateway.execution import Plan, PlanCompiler
 from gateway.http.graphql.errors import (
     OPERATION_UNRESOLVED,
     PARSE_FAILED,
@@ -33,6 +34,7 @@ from gateway.http.graphql.lexer import FastLexer, FastSource
 from gateway.http.graphql.limits import LimitExceeded, Limits, check_document
 from gateway.http.graphql.overlaps import rules
 from gateway.http.graphql.sizes import SizeEstimate
+from gateway.http.json import encode_json
 
 T = TypeVar("T")
 
@@ -44,10 +46,11 @@ _META_FIELDS: Final = _INTROSPECTION_FIELDS | {"__typename"}
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a document, and what it may return at most."""
+    """One operation of a document, and what it may return at most. `plan` None leaves it to graphql-core."""
 
     node: OperationDefinitionNode
     size: SizeEstimate
+    plan: Plan | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Documents:
         self._limits = limits
         self._max_errors = max_errors
         self._max_page_size = max_page_size
+        self._compiler = PlanCompiler(schema, encode_json)
         self._kept: BoundedTexts[Document] = BoundedTexts()
         self._rules = rules(limits)
 
@@ -142,7 +146,8 @@ class Documents:
         for definition in document.definitions:
             if isinstance(definition, OperationDefinitionNode):
                 estimate = SizeEstimate(self._schema, definition, fragments, self._max_page_size)
-                yield definition.name.value if definition.name else None, Operation(definition, estimate)
+                plan = self._compiler.compile(document, definition)
+                yield definition.name.value if definition.name else None, Operation(definition, estimate, plan)
 
 
 class BoundedTexts(Generic[T]):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute, subscribe
@@ -114,19 +114,32 @@ class Runner:
         timeout = self._options.operation_timeout
         try:
             async with asyncio.timeout(timeout):
-                result = execute(
-                    self._schema,
-                    prepared.document.node,
-                    context_value=context,
-                    variable_values=prepared.request.variables,
-                    operation_name=prepared.request.operation_name,
-                    max_coercion_errors=self._options.max_validation_errors,
+                plan = prepared.operation.plan
+                if plan is None:
+                    return await self._interpret(prepared, context, request_id)
+                executed = await plan.execute(
+                    context,
+                    prepared.request.variables,
                     hide_suggestions=not context.has_caller,
+                    max_coercion_errors=self._options.max_validation_errors,
                 )
-                if not isinstance(result, ExecutionResult):
-                    result = await result
         except TimeoutError:
             raise Timeout(timeout) from None
+        return _answer(executed.data, executed.errors, request_id)
+
+    async def _interpret(self, prepared: Prepared, context: Context, request_id: str) -> Answer:
+        """What no plan can be made for."""
+        result = execute(
+            self._schema,
+            prepared.document.node,
+            context_value=context,
+            variable_values=prepared.request.variables,
+            operation_name=prepared.request.operation_name,
+            max_coercion_errors=self._options.max_validation_errors,
+            hide_suggestions=not context.has_caller,
+        )
+        if not isinstance(result, ExecutionResult):
+            result = await result
         return _rendered(result, request_id)
 
     async def answers(self, prepared: Prepared, context: Context, request_id: str) -> AsyncGenerator[Answer, None]:
@@ -181,11 +194,15 @@ def _last_answer(error: GatewayError, request_id: str) -> Answer:
 
 
 def _rendered(result: ExecutionResult, request_id: str) -> Answer:
-    if not result.errors:
-        return Answer(encode_json({"data": result.data}), has_errors=False)
-    if result.data is None and all(error.path is None for error in result.errors):
+    return _answer(encode_json(result.data), result.errors or [], request_id)
+
+
+def _answer(data: bytes, errors: Sequence[GraphQLError], request_id: str) -> Answer:
+    """`data` is JSON."""
+    if not errors:
+        return Answer(b'{"data":%b}' % data, has_errors=False)
+    if data == b"null" and all(error.path is None for error in errors):
         # Nothing was run: the variables do not fit.
-        raise RequestRefused(list(result.errors), BAD_USER_INPUT)
-    errors = [render_execution_error(error, request_id) for error in result.errors]
-    answer: dict[str, Any] = {"errors": errors, "data": result.data}
-    return Answer(encode_json(answer), has_errors=True)
+        raise RequestRefused(list(errors), BAD_USER_INPUT)
+    rendered = encode_json([render_execution_error(error, request_id) for error in errors])
+    return Answer(b'{"errors":%b,"data":%b}' % (rendered, data), has_errors=True)
