@@ -1,0 +1,38 @@
+"""Documents against the real schema, without a service around it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from graphql import GraphQLSchema
+
+from gateway.http.graphql.documents import Document, Documents
+from gateway.http.graphql.errors import RequestRefused
+from gateway.http.graphql.limits import Limits
+from schema.connections import MAX_PAGE_SIZE
+from schema.schema import build_schema
+
+
+@cache
+def schema() -> GraphQLSchema:
+    return build_schema()
+
+
+def documents(max_errors: int = 5, **limits: int) -> Documents:
+    return Documents(schema(), Limits(**limits), max_errors, MAX_PAGE_SIZE)
+
+
+def read(text: str, **limits: int) -> Document:
+    """Raises RequestRefused."""
+    return documents(**limits).get(text, hide_suggestions=True)
+
+
+def refusal(text: str, **limits: int) -> dict[str, Any] | None:
+    """The first error, as a client sees it; None where the document is read."""
+    try:
+        read(text, **limits)
+    except RequestRefused as refused:
+        error: dict[str, Any] = refused.render()[0]
+        return error
+    return None
