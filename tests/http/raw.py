@@ -17,6 +17,7 @@ _TIMEOUT_SECONDS = 20
 class RawResponse:
     """`headers` by their names in lower case; of one that stands there more than once, joined with commas."""
 
+    version: str
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -24,6 +25,12 @@ class RawResponse:
     @property
     def text(self) -> str:
         return self.body.decode()
+
+    @property
+    def closes(self) -> bool:
+        """Whether the server says that it closes the connection."""
+        option = self.headers.get("connection", "").lower()
+        return option == "close" or (self.version == "1.0" and option != "keep-alive")
 
 
 async def port_of(client: ClientSession) -> int:
@@ -80,10 +87,10 @@ class Connection:
         """The next answer. Raises EOFError where the server has closed the connection, or broken off."""
         head = await self._reader.readuntil(b"\r\n\r\n")
         lines = head[:-4].split(b"\r\n")
-        status_line = re.match(rb"HTTP/\d\.\d (\d{3})(?: |$)", lines[0])
+        status_line = re.match(rb"HTTP/(\d\.\d) (\d{3})(?: |$)", lines[0])
         if status_line is None:
             raise ValueError(f"No status line: {lines[0]!r}")
-        status = int(status_line[1])
+        version, status = status_line[1].decode(), int(status_line[2])
         headers: dict[str, str] = {}
         for line in lines[1:]:
             name, _, value = line.decode("latin-1").partition(":")
@@ -92,11 +99,22 @@ class Connection:
         if status == 100:
             return await self.read(method)
         if method == "HEAD" or status in (204, 304):
-            return RawResponse(status, headers, b"")
+            return RawResponse(version, status, headers, b"")
         if headers.get("transfer-encoding") == "chunked":
-            return RawResponse(status, headers, await self._chunks())
+            return RawResponse(version, status, headers, await self._chunks())
         # A server may wait for the rest of a body that it has refused, so the end is not waited for.
-        return RawResponse(status, headers, await self._reader.readexactly(int(headers["content-length"])))
+        return RawResponse(version, status, headers, await self._reader.readexactly(int(headers["content-length"])))
+
+    async def read_all(self, method: str = "POST") -> list[RawResponse]:
+        """All answers until the server closes. Raises EOFError where it breaks off within one."""
+        answers: list[RawResponse] = []
+        while True:
+            try:
+                answers.append(await self.read(method))
+            except asyncio.IncompleteReadError as error:
+                if error.partial:
+                    raise
+                return answers
 
     async def _chunks(self) -> bytes:
         body = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from aiohttp.helpers import parse_mimetype
@@ -17,11 +18,12 @@ def best_media_type(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """The one of `offered` that the client prefers; None where it takes none of them.
 
     Quality values count, then how closely an entry names the type, then the order of `offered`.
-    No header, or an empty one, takes anything.
+    No header, or one without entries, takes anything.
     """
-    if not (accept or "").strip():
+    named = (entry for entry in (accept or "").split(",") if entry.strip())
+    entries = [_parse(entry) for entry in islice(named, _MAX_ENTRIES)]
+    if not entries:
         return offered[0]
-    entries = [_parse(entry) for entry in (accept or "").split(",")[:_MAX_ENTRIES] if entry.strip()]
     best, best_rank = None, (0.0, -1)
     for media_type in offered:
         # The closest entry decides: `*/*, text/html;q=0` takes no HTML.
