@@ -24,6 +24,17 @@ test: .venv/dev ## Runs all tests; those that need a component that is not here 
 bombs: .venv/dev ## Prints what hostile documents cost, beside an ordinary one.
 	$(BIN)/python -m benchmarks.bombs
 
+FUZZ_REQUESTS ?= 1000000
+FUZZ_SEED ?= 1
+.PHONY: fuzz
+fuzz: .venv/dev ## Sends generated requests, FUZZ_REQUESTS of them; stops at the first that is not answered well.
+	$(BIN)/python -m benchmarks.fuzz --requests $(FUZZ_REQUESTS) --seed $(FUZZ_SEED)
+
+.PHONY: conformance
+conformance: .venv/dev ## Prints how well the service keeps its promises, and writes docs/conformance.md; needs Node.
+	npm ci --silent --prefix tests/node
+	$(BIN)/python -m benchmarks.conformance
+
 .PHONY: lint
 lint: .venv/dev ## Checks style, types and imports.
 	$(BIN)/ruff check .
@@ -83,14 +94,3 @@ clean: ## Removes the virtual environment and all caches.
 .venv/dev: requirements-dev.txt .venv/run
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
-
-FUZZ_REQUESTS ?= 1000000
-FUZZ_SEED ?= 1
-.PHONY: fuzz
-fuzz: .venv/dev ## Sends generated requests, FUZZ_REQUESTS of them; stops at the first that is not answered well.
-	$(BIN)/python -m benchmarks.fuzz --requests $(FUZZ_REQUESTS) --seed $(FUZZ_SEED)
-
-.PHONY: conformance
-conformance: .venv/dev ## Prints how well the service keeps its promises, and writes docs/conformance.md; needs Node.
-	npm ci --silent --prefix tests/node
-	$(BIN)/python -m benchmarks.conformance

@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from itertools import groupby
 from typing import Final, NamedTuple
 
 import click
@@ -30,6 +31,7 @@ from schema.schema import build_schema
 
 _SIZES: Final = (10_000, 1 << 20)
 _REFUSED_MILLISECONDS: Final = (20, 100)
+ORDINARY: Final = "an ordinary one of 1,900 tokens"
 _ORDINARY_TIMES: Final = 3
 _RUNS: Final = 5
 
@@ -185,29 +187,57 @@ def measure(schema: GraphQLSchema, text: str) -> Cost:
     return Cost(statistics.median(times) * 1000, code, message)
 
 
-def main() -> int:
+class Result(NamedTuple):
+    """What a kind of document costs at a size, beside the milliseconds of an ordinary one of that size."""
+
+    kind: str
+    size: int
+    cost: Cost
+    usual: float
+
+    @property
+    def is_too_slow(self) -> bool:
+        allowed = _REFUSED_MILLISECONDS[_SIZES.index(self.size)]
+        return self.cost.milliseconds > (allowed if self.cost.is_refused_early else _ORDINARY_TIMES * self.usual)
+
+    @property
+    def times(self) -> float:
+        return self.cost.milliseconds / self.usual
+
+
+def run() -> list[Result]:
+    """An ordinary document, then each kind, at each size."""
     schema = build_schema()
     # What is here already is none of a request's garbage.
     gc.collect()
     gc.freeze()
-    reference = [measure(schema, ordinary(size).ljust(size)).milliseconds for size in _SIZES]
+    results = []
+    usual: dict[int, float] = {}
+    for kind, make in {ORDINARY: ordinary, **_KINDS}.items():
+        for size in _SIZES:
+            cost = measure(schema, make(size).ljust(size))
+            results.append(Result(kind, size, cost, usual.setdefault(size, cost.milliseconds)))
+    return results
+
+
+def main() -> int:
     click.echo(f"{'document':38}" + "".join(f"{size:>10} B  times" for size in _SIZES) + "  verdict")
-    click.echo(_row("an ordinary one of 1,900 tokens", [(each, 1.0) for each in reference], "runs"))
     too_slow = []
-    for kind, make in _KINDS.items():
-        costs = [measure(schema, make(size).ljust(size)) for size in _SIZES]
-        for size, cost, usual, allowed in zip(_SIZES, costs, reference, _REFUSED_MILLISECONDS, strict=True):
-            if cost.milliseconds > (allowed if cost.is_refused_early else _ORDINARY_TIMES * usual):
-                too_slow.append(f"{kind} at {size} B: {cost.milliseconds:.1f} ms, {cost.code}")
-        cells = [(each.milliseconds, each.milliseconds / usual) for each, usual in zip(costs, reference, strict=True)]
-        verdicts = dict.fromkeys(_verdict(cost) for cost in costs)
-        click.echo(_row(kind, cells, "; then ".join(verdicts)))
+    for kind, group in groupby(run(), key=lambda result: result.kind):
+        results = list(group)
+        too_slow += [
+            f"{kind} at {each.size} B: {each.cost.milliseconds:.1f} ms, {each.cost.code}"
+            for each in results
+            if each.is_too_slow
+        ]
+        click.echo(_row(results))
     click.echo("\n".join([f"{len(_KINDS)} kinds of document, {len(too_slow)} too slow", *too_slow]))
     return 1 if too_slow else 0
 
 
-def _row(kind: str, cells: list[tuple[float, float]], verdict: str) -> str:
-    return f"{kind:38}" + "".join(f"{ms:9.1f} ms {times:5.1f}x" for ms, times in cells) + f"  {verdict}"
+def _row(results: list[Result]) -> str:
+    cells = (f"{each.cost.milliseconds:9.1f} ms {each.times:5.1f}x" for each in results)
+    return f"{results[0].kind:38}{''.join(cells)}  {'; then '.join(dict.fromkeys(_verdict(each.cost) for each in results))}"
 
 
 def _verdict(cost: Cost) -> str:

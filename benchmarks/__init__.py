@@ -1,0 +1,1 @@
+"""What measures the service: `make fuzz`, `make bombs`, `make conformance`."""
