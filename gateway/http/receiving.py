@@ -1,0 +1,187 @@
+"""What arrives over a connection: fed to aiohttp's parser, and looked at for what aiohttp lets pass.
+
+This and `connection` lean on inner parts of aiohttp's RequestHandler, of the version in requirements.txt;
+tests/http/test_protocol.py and tests/http/test_slow_clients.py notice where another version differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+from aiohttp.http import HttpRequestParser, HttpVersion10, HttpVersion11, RawRequestMessage
+from aiohttp.http_exceptions import BadStatusLine, HttpProcessingError
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE, _ErrInfo
+
+from gateway.errors import GatewayError, HeaderFieldsTooLarge, ParseError
+from gateway.http.failures import MAX_FIELD_SIZE, MAX_FIELDS, MAX_TARGET_SIZE
+
+_MAX_HEAD_SIZE: Final = 65_536
+_READ_SIZE: Final = 65_536
+_EMPTY_LINE: Final = b"\r\n\r\n"
+_MAX_PARTS: Final = 64
+# A name or an address, and a port (RFC 9112, 3.2; RFC 3986, 3.2.2).
+_HOST: Final = re.compile(r"(?:[a-zA-Z0-9._~!$&'()*+,;=%-]*|\[[a-zA-Z0-9:.]+\])(?::[0-9]{0,5})?")
+_AROUND_CHUNKS: Final = "Too many requests are pipelined around a chunked body."
+_VERSIONS: Final = (HttpVersion11, HttpVersion10)
+
+
+class ReceivingConnection(web.RequestHandler):
+    """Queues requests, and what answers those that are refused before they have a route."""
+
+    __slots__ = (
+        "_body",
+        "_body_since",
+        "_body_size",
+        "_half_closed",
+        "_head_since",
+        "_head_size",
+        "_is_chunked",
+        "_is_deaf",
+    )
+
+    def __init__(self, server: web.Server, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
+        super().__init__(server, loop=loop, read_bufsize=_READ_SIZE, **options)
+        self._parser = self._new_parser()
+        # Of the request that arrived last.
+        self._body: StreamReader = EMPTY_PAYLOAD
+        self._body_since = 0.0
+        # As its Content-Length says.
+        self._body_size = 0
+        self._is_chunked = False
+        # Since when a head is awaited, and how much of it is here. None between requests.
+        self._head_since: float | None = None
+        self._head_size = 0
+        # Whether the client sends no more, and whether what it sends is not looked at any more.
+        self._half_closed = False
+        self._is_deaf = False
+
+    def _new_parser(self) -> HttpRequestParser:
+        return HttpRequestParser(
+            self,
+            self._loop,
+            _READ_SIZE,
+            max_line_size=MAX_TARGET_SIZE,
+            max_field_size=MAX_FIELD_SIZE,
+            max_headers=MAX_FIELDS,
+            payload_exception=web.RequestPayloadError,
+            # `bodies` decompresses, for it knows how large a body may become.
+            auto_decompress=False,
+            max_msg_queue_size=MAX_MSG_QUEUE_SIZE,
+        )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._head_since = self._loop.time()
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
+        # What is pipelined is fed in parts: a head or a chunked body up to its empty line, a body of known length to
+        # its end. aiohttp's parser forgets what it has read where the next request is malformed, and takes trailers
+        # for headers of the next request.
+        for _ in range(_MAX_PARTS):
+            if self._is_chunked or self._body.is_eof():
+                end = data.find(_EMPTY_LINE) + len(_EMPTY_LINE)
+                if end < len(_EMPTY_LINE):
+                    break
+            else:
+                end = self._body_size - self._body.total_bytes
+            if end >= len(data) or self._upgraded:
+                break
+            self._feed(data[:end])
+            data = data[end:]
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        in_body = not self._body.is_eof()
+        if self._is_chunked and not in_body:
+            # The last trailer may be in the old one.
+            self._is_chunked = False
+            self._parser = self._new_parser()
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:
+            self._look_at_arrived(self._request_count - before)
+            if self._is_chunked and self._buffer_paused and self._body.is_eof():
+                # The queue is full: what came behind the chunked body is held by the parser, that is not used again.
+                self.refuse(ParseError(_AROUND_CHUNKS))
+        elif data and not in_body and not self._upgraded and not self._close:
+            if self._head_since is None:
+                self._head_since = self._loop.time()
+                self._head_size = 0
+            self._head_size += len(data)
+            if self._head_size > _MAX_HEAD_SIZE:
+                self.refuse(HeaderFieldsTooLarge())
+
+    def _look_at_arrived(self, count: int) -> None:
+        self._head_since = None
+        self._head_size = 0
+        messages = self._messages
+        for index in range(len(messages) - count, len(messages)):
+            message, body = messages[index]
+            if isinstance(message, _ErrInfo):
+                if not self._body.is_eof() and self._body.exception() is None:
+                    # It is the body that is malformed, and its reader waits for it.
+                    self._body.set_exception(web.RequestPayloadError())
+            elif (problem := _problem(message)) is not None:
+                messages[index] = _error(problem)
+            elif self._is_chunked:
+                # It was fed together with the end of the chunked body: whose headers these are is not sure.
+                messages[index] = _error(ParseError(_AROUND_CHUNKS))
+            else:
+                self._is_chunked = message.chunked
+                self._body = body
+                if not body.is_eof():
+                    self._body_since = self._loop.time()
+                    self._body_size = int(message.headers.get(hdrs.CONTENT_LENGTH, 0))
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's own signature
+        """A client that will send no more may still read: what it asked for is answered. True keeps it connected."""
+        if self._close or self._force_close or self._payload_parser is not None:
+            return None
+        if self._is_deaf:
+            self._half_closed = True
+            return True
+        if not self._body.is_eof():
+            if self._body.exception() is None:
+                self._body.set_exception(web.RequestPayloadError())
+        elif self._head_size:
+            self.refuse(ParseError("The request was cut off."))
+        elif not self._messages and (self._waiter is not None or not self._request_count):
+            # Nothing was asked that is not answered: between its requests aiohttp waits.
+            return None
+        if self._current_request is not None and self._current_request.writer.output_size:
+            # A stream without an end: that nobody reads it any more is told by the connection's end.
+            return None
+        self._half_closed = True
+        # The last one may be answered already, so that nothing else would end the connection.
+        self._close = not self._messages
+        return True
+
+    def refuse(self, error: GatewayError) -> None:
+        """Answers with this when what arrived before is answered, and closes. What arrives after it is not looked at."""
+        self._messages.append(_error(error))
+        self._is_deaf = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _problem(message: RawRequestMessage) -> GatewayError | HttpProcessingError | None:
+    """What HTTP wants refused, and aiohttp lets pass."""
+    if message.version not in _VERSIONS:
+        return BadStatusLine()
+    headers = message.headers
+    if not message.chunked and hdrs.TRANSFER_ENCODING in headers:
+        return ParseError("The request's transfer encoding is not chunked.")
+    if _HOST.fullmatch(headers.get(hdrs.HOST, "")) is None:
+        return ParseError("The request's Host header is malformed.")
+    return None
+
+
+def _error(error: GatewayError | HttpProcessingError) -> tuple[_ErrInfo, StreamReader]:
+    """In the queue of requests, one that is answered with this."""
+    return _ErrInfo(status=400, exc=error, message=""), EMPTY_PAYLOAD
