@@ -41,9 +41,12 @@ class Arguments:
     constants: dict[str, Any] | None = None
 
 
+_NO_ARGUMENTS: Final = Arguments(lambda _: {}, {})
+
+
 def prepare_arguments(definition: GraphQLField, node: FieldNode) -> Arguments:
     if not definition.args:
-        return Arguments(lambda _: {}, {})
+        return _NO_ARGUMENTS
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
     constants: dict[str, Any] = {}
     lists: dict[str, list[Any]] = {}

@@ -40,9 +40,10 @@ Complete: TypeAlias = Callable[[Run, Any, Place, ResolveInfo | None], Json]
 class FieldToComplete(Items, Protocol):
     """What completion asks of a field."""
 
-    schema: GraphQLSchema
     nodes: tuple[FieldNode, ...]
-    coordinates: str
+
+    @property
+    def schema(self) -> GraphQLSchema: ...
 
     def executor(self, runtime_type: GraphQLObjectType) -> Executor: ...
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import CoroutineType
 from typing import Any, Protocol
 
-from graphql import GraphQLError, GraphQLOutputType, Undefined, is_non_null_type, located_error
+from graphql import FieldNode, GraphQLError, GraphQLOutputType, Undefined, is_non_null_type, located_error
 from graphql.pyutils import gather_with_cancel, is_async_iterable, is_awaitable, is_iterable
 
 from gateway.execution.plain import learn, plain_types
@@ -23,8 +23,10 @@ class Executor(Protocol):
 class Items(Protocol):
     """What a list asks of its field."""
 
-    coordinates: str
-    nodes: Any
+    nodes: tuple[FieldNode, ...]
+
+    @property
+    def coordinates(self) -> str: ...
 
     def fail_at(self, run: Run, place: Place, error: Exception, *, is_non_null: bool) -> Json: ...
 

@@ -10,7 +10,7 @@ same shape share their code.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from keyword import iskeyword
 from math import isfinite
@@ -22,15 +22,19 @@ from graphql.pyutils import gather_with_cancel
 from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
 
 from gateway.execution.completion import invalid_return_type
-from gateway.execution.fields import Field, RunField, read_leniently
+from gateway.execution.fields import Field
 from gateway.execution.leaves import checked, names_of_members, test_of
 from gateway.execution.plain import plain_types
 from gateway.execution.resolvers import Attribute, Direct, strawberry_origin
 from gateway.execution.run import Json, Place, Run, as_path
+from gateway.execution.runners import make_runner, read_leniently
 from gateway.execution.selections import Condition
 
 Execute: TypeAlias = Callable[[Run, Any, Place], Json]
-_Step: TypeAlias = tuple[str, RunField | None, Condition]
+
+
+# Longer ones come once, from documents that were made to be long.
+_MAX_KEPT_LENGTH: Final = 20_000
 
 
 async def _finish(result: dict[str, Json], pending: dict[str, Any]) -> dict[str, Json]:
@@ -83,53 +87,22 @@ def write_executor(
     return writer.close("result" if is_open else "{" + ", ".join(entries) + "}")
 
 
-def write_serial_executor(parent_type: GraphQLObjectType, fields: Sequence[tuple[Field | str, Condition]]) -> Execute:
-    """Of the fields of a mutation: each starts when the one before it has come to its end."""
-    steps: list[_Step] = [
-        (field, None, condition) if isinstance(field, str) else (field.key, field.make_runner(), condition)
-        for field, condition in fields
-    ]
-
-    def execute(run: Run, source: Any, place: Place) -> Json:
-        result: dict[str, Json] = {}
-        remaining = iter(steps)
-        for key, run_field, condition in remaining:
-            if is_met(run, condition):
-                value = parent_type.name if run_field is None else run_field(run, place, source)
-                if type(value) is CoroutineType:
-                    return execute_rest(run, source, place, result, key, value, remaining)
-                result[key] = value
-        return result
-
-    async def execute_rest(
-        run: Run, source: Any, place: Place, result: dict[str, Json], key: str, value: Any, remaining: Iterator[_Step]
-    ) -> Json:
-        result[key] = await value
-        for next_key, run_field, condition in remaining:
-            if is_met(run, condition):
-                value = parent_type.name if run_field is None else run_field(run, place, source)
-                result[next_key] = await value if type(value) is CoroutineType else value
-        return result
-
-    def is_met(run: Run, condition: Condition) -> bool:
-        return all(run.coerced[name] is wanted for name, wanted in condition)
-
-    return execute
-
-
 class _Writer:
     def __init__(self) -> None:
         self.indent = 1
         self._lines: list[str] = []
         self._constants: dict[str, Any] = {}
+        self._names: dict[int, str] = {}
         self._count = 0
 
     def line(self, text: str) -> None:
         self._lines.append("    " * self.indent + text)
 
     def constant(self, value: Any) -> str:
-        name = f"c{len(self._constants)}"
-        self._constants[name] = value
+        name = self._names.get(id(value))
+        if name is None:
+            name = self._names[id(value)] = f"c{len(self._constants)}"
+            self._constants[name] = value
         return name
 
     def open(self, parent_type: GraphQLObjectType, nodes: tuple[Any, ...], fields: Sequence[Field]) -> None:
@@ -171,7 +144,7 @@ class _Writer:
         key = self.constant(field.key)
         in_place = _read(field)
         if in_place is None or field.needs_info:
-            runner = self.constant(field.make_runner())
+            runner = self.constant(make_runner(field))
             self.line(f"{value} = {runner}(run, place, source)")
             is_async = isinstance(field.resolver, Direct) and field.resolver.is_async
             self._wait(key, value, always=is_async and field.arguments.constants is not None)
@@ -185,7 +158,7 @@ class _Writer:
             self._container(field, key, value)
         self.indent -= 1
         self.line("except Exception as error:")
-        self.line(f"    {value} = {self.constant(field.fail)}(run, place, error)")
+        self.line(f"    {value} = {self.constant(field)}.fail(run, place, error)")
         return key, value
 
     def _leaf(self, field: Field, key: str, value: str) -> None:
@@ -206,7 +179,7 @@ class _Writer:
             self.line(f"    if type({value}) not in plain_types:")
             self.line(f"        {value} = checked({leaf}, value, {value})")
             self.line(f"        if type({value}) is CoroutineType:")
-            guard = f"{self.constant(field.guard)}(run, {self._place(field)}, {value})"
+            guard = f"{self.constant(field)}.guard(run, {self._place(field)}, {value})"
             self.indent += 3
             self.line(f"{value} = {guard}")
             self._wait(key, value, always=True)
@@ -226,7 +199,7 @@ class _Writer:
         if not field.is_non_null:
             # What comes out of a selection set or a list is located already, and a field that may not be null
             # only hands it on.
-            self.line(f"{value} = {self.constant(field.guard)}(run, {place}, {value})")
+            self.line(f"{value} = {self.constant(field)}.guard(run, {place}, {value})")
         self._wait(key, value, always=True)
         self.indent -= 2
         self._otherwise(field, key, value)
@@ -237,12 +210,12 @@ class _Writer:
             self.line(f"    {value} = None")
         self.line("else:")
         self.indent += 1
-        self.line(f"{value} = {self.constant(field.make_resumer())}(run, place, value)")
+        self.line(f"{value} = {self.constant(field)}.resume(run, place, value)")
         self._wait(key, value)
         self.indent -= 1
 
     def _place(self, field: Field) -> str:
-        return f"(place, {self.constant(field.key)}, {self.constant(field.parent_name)})"
+        return f"(place, {self.constant(field.key)}, {self.constant(field.parent_type.name)})"
 
     def _wait(self, key: str, value: str, *, always: bool = False) -> None:
         if not always:
@@ -298,7 +271,11 @@ def _read(field: Field) -> Callable[[_Writer], str] | None:
     return None
 
 
-@lru_cache(maxsize=2000)
 def _compiled(source: str) -> CodeType:
+    return _kept(source) if len(source) <= _MAX_KEPT_LENGTH else _kept.__wrapped__(source)
+
+
+@lru_cache(maxsize=256)
+def _kept(source: str) -> CodeType:
     module = compile(source, "<plan>", "exec", dont_inherit=True)
     return next(each for each in module.co_consts if isinstance(each, CodeType))

@@ -10,7 +10,6 @@ from typing import Any, Final
 import orjson
 from graphql import (
     DocumentNode,
-    ExecutionResult,
     FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
@@ -22,13 +21,14 @@ from graphql import (
     SelectionSetNode,
     TypeNameMetaFieldDef,
     assert_valid_schema,
-    execute,
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
 from gateway.execution.fields import Field
+from gateway.execution.handover import execute_with_core
 from gateway.execution.inputs import Coercers
-from gateway.execution.objects import Execute, write_executor, write_serial_executor
+from gateway.execution.mutations import write_serial_executor
+from gateway.execution.objects import Execute, write_executor
 from gateway.execution.resolvers import Attribute, Direct, Opaque, find_resolver
 from gateway.execution.run import Json, Place, Run
 from gateway.execution.selections import Collector, Condition, Undecided, Unsupported, condition_variables
@@ -36,6 +36,8 @@ from gateway.execution.variables import Variables
 
 # Of one selection set, by the values of the variables that decide what is in it.
 _MAX_VARIANTS: Final = 64
+# Variants bring more, which go with them.
+_MAX_SHARED_EXECUTORS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +140,16 @@ class Plan:
         if root_type is None:
             raise Unsupported
         self._compiler = compiler
-        self._schema = schema
-        self._operation = operation
-        self._fragments = {
+        self.schema = schema
+        self.operation = operation
+        self.fragments = {
             definition.name.value: definition
             for definition in document.definitions
             if isinstance(definition, FragmentDefinitionNode)
         }
-        self._conditions = condition_variables(operation, self._fragments)
+        self._conditions = condition_variables(operation, self.fragments)
         self._variables = Variables(schema, operation.variable_definitions or (), compiler.coercers)
-        self._collector = Collector(schema, self._fragments)
+        self._collector = Collector(schema, self.fragments)
         self._executors: dict[tuple[str, tuple[int, ...]], Executor] = {}
         self.is_serial = operation.operation is OperationType.MUTATION
         self._root = Executor(self, root_type, (), (operation.selection_set,))
@@ -168,8 +170,8 @@ class Plan:
         variables: Any = self._variables.coerce(given)
         if variables is None:
             variables = get_variable_values(
-                self._schema,
-                self._operation.variable_definitions or (),
+                self.schema,
+                self.operation.variable_definitions or (),
                 dict(given),
                 max_errors=max_coercion_errors,
                 hide_suggestions=hide_suggestions,
@@ -178,7 +180,19 @@ class Plan:
                 return Executed(b"null", variables)
         coerced = variables.coerced
         if not all(isinstance(coerced.get(name), bool) for name in self._conditions):
-            return await self._hand_over(context_value, given, root_value, hide_suggestions, max_coercion_errors)
+            # An error of the field around it: too rare to be worth a plan.
+            result = await execute_with_core(
+                self.schema,
+                self.operation,
+                self.fragments,
+                root_value=root_value,
+                context_value=context_value,
+                variable_values=dict(given),
+                hide_suggestions=hide_suggestions,
+                max_coercion_errors=max_coercion_errors,
+                operation_extensions=operation_extensions,
+            )
+            return Executed(self._compiler.encode(result.data), result.errors or [])
         run = Run(context_value, variables, root_value, hide_suggestions, operation_extensions)
         try:
             data = self._root.call(run, root_value, None)
@@ -189,34 +203,14 @@ class Plan:
             data = None
         return Executed(self._compiler.encode(data), run.errors.errors)
 
-    async def _hand_over(
-        self,
-        context_value: Any,
-        given: Mapping[str, Any],
-        root_value: Any,
-        hide_suggestions: bool,
-        max_coercion_errors: int,
-    ) -> Executed:
-        """A condition without a value is an error of the field around it: too rare to be worth a plan."""
-        result = execute(
-            self._schema,
-            DocumentNode(definitions=(self._operation, *self._fragments.values())),
-            root_value,
-            context_value,
-            dict(given),
-            hide_suggestions=hide_suggestions,
-            max_coercion_errors=max_coercion_errors,
-        )
-        if not isinstance(result, ExecutionResult):
-            result = await result
-        return Executed(self._compiler.encode(result.data), result.errors or [])
-
     def executor(self, runtime_type: GraphQLObjectType, nodes: tuple[FieldNode, ...]) -> Executor:
         key = (runtime_type.name, tuple(map(id, nodes)))
         known = self._executors.get(key)
         if known is None:
             selection_sets = tuple(node.selection_set for node in nodes if node.selection_set)
-            known = self._executors[key] = Executor(self, runtime_type, nodes, selection_sets)
+            known = Executor(self, runtime_type, nodes, selection_sets)
+            if len(self._executors) < _MAX_SHARED_EXECUTORS:
+                self._executors[key] = known
         return known
 
     def fields(
@@ -229,23 +223,13 @@ class Plan:
         fields: list[tuple[Field | str, Condition]] = []
         for selected in self._collector.collect(parent_type, selection_sets, decided):
             name = selected.nodes[0].name.value
-            definition = self._schema.get_field(parent_type, name)
+            definition = self.schema.get_field(parent_type, name)
             if definition is None:
                 continue
             if definition is TypeNameMetaFieldDef:
                 fields.append((selected.key, selected.condition))
                 continue
             resolver = self._compiler.resolver(definition, name)
-            made = Field(
-                selected.key,
-                selected.nodes,
-                parent_type,
-                definition,
-                resolver,
-                self._schema,
-                self._fragments,
-                self._operation,
-                self.executor,
-            )
+            made = Field(self, selected.key, selected.nodes, parent_type, definition, resolver)
             fields.append((made, selected.condition))
         return fields

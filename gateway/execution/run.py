@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
-from graphql import FragmentDefinitionNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode
+from graphql import FieldNode, FragmentDefinitionNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode
 from graphql.execution.executor import CollectedErrors
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path, gather_with_cancel, is_awaitable
@@ -87,7 +87,6 @@ class _ExtendedInfo(GraphQLResolveInfo[Any]):
 
 # `tuple.__new__` takes the values as they are, which the class's own does only after naming each.
 _new_info: Callable[[tuple[Any, ...]], ResolveInfo] = partial(tuple.__new__, GraphQLResolveInfo)
-_new_extended_info: Callable[[tuple[Any, ...]], _ExtendedInfo] = partial(tuple.__new__, _ExtendedInfo)
 
 
 class InfoMaker:
@@ -97,15 +96,14 @@ class InfoMaker:
 
     def __init__(
         self,
-        field_name: str,
-        nodes: Sequence[Any],
+        nodes: Sequence[FieldNode],
         return_type: Any,
         parent_type: Any,
         schema: GraphQLSchema,
         fragments: dict[str, FragmentDefinitionNode],
         operation: OperationDefinitionNode,
     ) -> None:
-        self._field_name = field_name
+        self._field_name = nodes[0].name.value
         self._nodes = nodes
         self._return_type = return_type
         self._parent_type = parent_type
@@ -133,9 +131,13 @@ class InfoMaker:
         )
         if run.operation_extensions is None:
             return _new_info(values)
-        info = _new_extended_info(values)
-        info.operation_extensions = run.operation_extensions
-        return info
+        return extend_info(values, run.operation_extensions)
+
+
+def extend_info(values: tuple[Any, ...], operation_extensions: dict[str, Any]) -> ResolveInfo:
+    info: _ExtendedInfo = tuple.__new__(_ExtendedInfo, values)
+    info.operation_extensions = operation_extensions
+    return info
 
 
 def as_path(place: Place) -> Path | None:

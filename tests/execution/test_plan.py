@@ -154,6 +154,21 @@ async def test_skip_and_include(a: bool, b: bool) -> None:
     assert ("friends" in data["person"]) is (a or b)
 
 
+async def test_more_ways_to_merge_a_field_than_are_kept() -> None:
+    names = [f"a{n}" for n in range(9)]
+    fields = " ".join(
+        f"person {{ x{n}: age }} person @include(if: ${name}) {{ y{n}: age }}" for n, name in enumerate(names)
+    )
+    declared = ", ".join(f"${name}: Boolean!" for name in names)
+    plan = compiled(THINGS, f"query ({declared}) {{ {fields} }}")
+    assert plan is not None
+    for number in [*range(512), *range(512)]:
+        given = {name: bool(number >> n & 1) for n, name in enumerate(names)}
+        executed = await plan.execute(variable_values=given, root_value={"person": {"age": 1}})
+        person = orjson.loads(executed.data)["person"]
+        assert {key for key in person if key.startswith("y")} == {f"y{n}" for n in range(9) if number >> n & 1}
+
+
 async def test_a_condition_without_a_value_is_an_error_of_the_field_around_it() -> None:
     text = "query ($a: Boolean = true) { person { name @skip(if: $a) } names }"
     data, errors = await both(THINGS, text, {"person": {}, "names": ["a"]}, {"a": None})
@@ -300,6 +315,11 @@ async def test_an_info_says_the_same() -> None:
     assert b"Path(prev=None" in actual.data
 
 
+@strawberry.type
+class Viewer:
+    name: str
+
+
 async def test_the_extensions_of_a_request_reach_strawberrys_info() -> None:
     @strawberry.type
     class Query:
@@ -307,10 +327,18 @@ async def test_the_extensions_of_a_request_reach_strawberrys_info() -> None:
         def sent(self, info: strawberry.Info) -> str:
             return str(info.input_extensions["key"])
 
-    plan = compiled(strawberry.Schema(Query)._schema, "{ sent }")
+        @strawberry.field
+        def within(self) -> Viewer | None:
+            return Viewer(name="Ada")
+
+    text = "query ($a: Boolean = true) { sent within { name @include(if: $a) } }"
+    plan = compiled(strawberry.Schema(Query)._schema, text)
     assert plan is not None
     executed = await plan.execute(operation_extensions={"key": "value"})
-    assert executed.data == b'{"sent":"value"}'
+    assert executed.data == b'{"sent":"value","within":{"name":"Ada"}}'
+    # Which graphql-core has to run.
+    executed = await plan.execute(variable_values={"a": None}, operation_extensions={"key": "value"})
+    assert executed.data == b'{"sent":"value","within":null}'
 
 
 class OwnInfo(strawberry.Info):
