@@ -31,6 +31,7 @@ from gateway.http.graphql.runner import Runner, RunnerOptions
 from gateway.http.graphql.websocket import WebSocketTransport
 from gateway.http.graphql.websocket_session import WebSocketOptions
 from gateway.http.health import HealthEndpoints
+from gateway.http.metrics import Metrics
 from gateway.http.openapi import OpenApiEndpoint
 from gateway.http.proxies import PublicAddress
 from gateway.http.rest import RestEndpoints
@@ -71,10 +72,11 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
             stack.push_async_callback(_cancelled, asyncio.create_task(work))
         address = PublicAddress(settings.trusted_proxies)
         schema = build_schema()
+        source = _document_source(settings)
         runner = Runner(
             schema,
             Services(directory, folders, changes, CursorSigner(await _cursor_secret(settings, database))),
-            _document_source(settings),
+            source,
             graphql_limits(settings),
             _options(RunnerOptions, settings),
         )
@@ -108,6 +110,8 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
             app.add_routes(endpoint.routes())
         if graphiql is not None:
             app.add_routes(graphiql.routes())
+        if settings.metrics:
+            Metrics(source.document_ids).install(app)
         yield app
 
 
