@@ -23,7 +23,7 @@ _MEDIA_TYPES: Final = frozenset(
     {
         "application/json",
         "application/graphql-response+json",
-        "application/javascript",
+        "text/css",
         "text/html",
         "text/javascript",
         "text/plain",
@@ -53,7 +53,12 @@ class Compression:
         if hdrs.CONTENT_ENCODING in response.headers:
             return
         body = response.body if isinstance(response, web.Response) else None
-        if not isinstance(body, bytes) or len(body) < self._min_size or response.content_type not in _MEDIA_TYPES:
+        if (
+            not isinstance(body, bytes)
+            or len(body) < self._min_size
+            or response.content_type not in _MEDIA_TYPES
+            or hdrs.CONTENT_ENCODING in response.headers
+        ):
             return
         add_vary(response, hdrs.ACCEPT_ENCODING)
         if not accepts_gzip(request):
@@ -88,10 +93,7 @@ def _accepts_gzip(header: str) -> bool:
         except ValueError:
             quality = 0.0
         qualities[coding.strip().lower()] = quality
-    wildcard = qualities.get("*", 0.0)
-    wanted = (
-        max(qualities.get(name, wildcard) for name in _GZIP) if not qualities.keys() >= {"gzip"} else qualities["gzip"]
-    )
+    wanted = max((qualities[name] for name in _GZIP if name in qualities), default=qualities.get("*", 0.0))
     return wanted > 0 and wanted >= qualities.get("identity", 0.0)
 
 

@@ -79,4 +79,8 @@ class Cors:
 
 def _is_covered(request: web.Request) -> bool:
     # What operators ask for is no page's concern; a path that does not exist may be one mistyped.
-    return request.path in _PATHS or request.path.startswith("/api/") or request.match_info.http_exception is not None
+    return (
+        request.path in _PATHS
+        or request.path.startswith("/api/")
+        or isinstance(request.match_info.http_exception, web.HTTPNotFound)
+    )
