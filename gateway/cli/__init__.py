@@ -13,6 +13,7 @@ from typing import TextIO
 import click
 
 from gateway import __version__, demo
+from gateway.cli.documents import documents_group
 from gateway.cli.keys import keys_group
 from gateway.cli.running import fail, now, opened, read_settings, run, with_database
 from gateway.logs import configure_logs
@@ -100,3 +101,4 @@ def demo_command() -> None:
 
 
 main.add_command(keys_group)
+main.add_command(documents_group)

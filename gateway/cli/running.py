@@ -12,6 +12,7 @@ import click
 import uvloop
 
 from gateway.errors import Unavailable
+from gateway.http.graphql.persisted import BadManifest
 from gateway.logs import configure_logs
 from gateway.server import NotMigrated
 from gateway.settings import InvalidSettings, Settings, load_settings
@@ -69,6 +70,8 @@ def run(work: Awaitable[T]) -> T:
         fail(str(error))
     except WorkspaceError as error:
         fail(*error.problems)
+    except BadManifest as error:
+        fail(str(error))
     except OSError as error:
         fail(f"Cannot listen: {error.strerror or error}")
 

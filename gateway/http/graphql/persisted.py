@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from gateway.http.graphql.request import GraphQLRequest
 
 _VERSION: Final = 1
 _SHA256_PREFIX: Final = "sha256:"
+_APOLLO_FORMAT: Final = "apollo-persisted-query-manifest"
 
 
 class BadManifest(Exception):
@@ -51,19 +52,32 @@ def load_manifest(path: Path) -> Mapping[str, str]:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise BadManifest(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadManifest(f"{path}: is no JSON: {error}") from None
-    if isinstance(content, dict) and isinstance(content.get("operations"), list):
-        operations = content["operations"]
-        if not all(isinstance(each, dict) for each in operations):
-            raise BadManifest(f"{path}: each of the operations must be an object with id and body")
-        content = {each.get("id"): each.get("body") for each in operations}
-    if not isinstance(content, dict) or not content:
+    manifest: dict[str, str] = {}
+    for document_id, text in _entries(path, content):
+        if not isinstance(document_id, str) or not document_id:
+            raise BadManifest(f"{path}: the id {document_id!r} must be a text")
+        if not isinstance(text, str):
+            raise BadManifest(f"{path}: the document {document_id!r} must be a text")
+        if manifest.setdefault(document_id, text) != text:
+            raise BadManifest(f"{path}: the id {document_id!r} stands for two documents")
+    if not manifest:
+        raise BadManifest(f"{path}: has no documents")
+    return manifest
+
+
+def _entries(path: Path, content: Any) -> Iterable[tuple[Any, Any]]:
+    if not isinstance(content, dict):
         raise BadManifest(f"{path}: must be an object of ids and documents")
-    for key, text in content.items():
-        if not isinstance(key, str) or not isinstance(text, str):
-            raise BadManifest(f"{path}: the document {key!r} must be a text")
-    return content
+    if content.get("format") != _APOLLO_FORMAT:
+        return content.items()
+    operations = content.get("operations")
+    if content.get("version") != _VERSION or not isinstance(operations, list):
+        raise BadManifest(f"{path}: must be of version {_VERSION}, with a list of operations")
+    if not all(isinstance(each, dict) for each in operations):
+        raise BadManifest(f"{path}: each of the operations must be an object with id and body")
+    return [(each.get("id"), each.get("body")) for each in operations]
 
 
 class AutomaticDocuments:
@@ -87,7 +101,7 @@ class AutomaticDocuments:
             if text is None:
                 raise RequestRefused([GraphQLError("PersistedQueryNotFound")], PERSISTED_QUERY_NOT_FOUND)
             return Asked(text, digest)
-        if hashlib.sha256(request.query.encode("utf-8", "surrogatepass")).hexdigest() != digest:
+        if _digest(request.query) != digest:
             raise InvalidInput("The hash of the persisted query is not that of 'query'.", attr="extensions")
         return Asked(request.query, digest)
 
@@ -113,30 +127,31 @@ class UnsupportedDocuments:
 
 
 class TrustedDocuments:
-    """Only what is in the manifest, asked for by its id or by its text."""
+    """Only what is in the manifest, asked for by its id, by the hash of its text or by its text."""
 
     def __init__(self, manifest: Mapping[str, str]) -> None:
-        self._texts = dict(manifest)
-        self._ids = {text: document_id for document_id, text in manifest.items()}
         self.document_ids = frozenset(manifest)
+        self._by_text = {text: Asked(text, document_id) for document_id, text in manifest.items()}
         # Clients of Apollo's protocol name a document by the hash of its text, whatever its id is.
-        for text in manifest.values():
-            self._texts.setdefault(hashlib.sha256(text.encode()).hexdigest(), text)
+        self._by_id = {_digest(text): asked for text, asked in self._by_text.items()}
+        self._by_id |= {document_id: Asked(text, document_id) for document_id, text in manifest.items()}
 
     def find(self, request: GraphQLRequest) -> Asked:
         """Raises RequestRefused where the document is not a trusted one."""
-        digest = request.document_id or _automatic_hash(request.extensions)
-        if digest is not None:
-            text = self._texts.get(digest) or self._texts.get(digest.removeprefix(_SHA256_PREFIX))
-            if text is None:
-                raise RequestRefused([GraphQLError("PersistedQueryNotFound")], PERSISTED_QUERY_NOT_FOUND)
-            return Asked(text, self._ids[text])
-        if request.query is None:
+        given = request.document_id or _automatic_hash(request.extensions)
+        asked = None
+        if given is not None:
+            asked = self._by_id.get(given) or self._by_id.get(given.removeprefix(_SHA256_PREFIX))
+        elif request.query is None:
             raise _no_query(request)
-        document_id = self._ids.get(request.query)
-        if document_id is None:
-            raise RequestRefused([GraphQLError("Only trusted documents are run.")], PERSISTED_QUERY_ONLY)
-        return Asked(request.query, document_id)
+        if asked is None and request.query is not None:
+            asked = self._by_text.get(request.query)
+            if asked is None:
+                # Not "not found": clients answer that with the text, again and again.
+                raise RequestRefused([GraphQLError("Only trusted documents are run.")], PERSISTED_QUERY_ONLY)
+        if asked is None:
+            raise RequestRefused([GraphQLError("PersistedQueryNotFound")], PERSISTED_QUERY_NOT_FOUND)
+        return asked
 
     def learn(self, asked: Asked) -> None:
         """The manifest is all there is."""
@@ -156,6 +171,10 @@ def _automatic_hash(extensions: Mapping[str, Any]) -> str | None:
     if not isinstance(digest, str):
         raise InvalidInput("'extensions.persistedQuery.sha256Hash' must be a string.", attr="extensions")
     return digest.lower()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _no_query(request: GraphQLRequest) -> Exception:
