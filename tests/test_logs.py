@@ -13,18 +13,16 @@ import pytest
 from aiohttp import ClientSession
 from sqlalchemy import text
 
-from gateway.errors import Unavailable
 from gateway.http.authentication import Credential
 from gateway.logs import configure_logs
 from gateway.settings import load_settings
 from gateway.storage.engine import Database, DatabaseConfig
-from gateway.storage.failures import StatementFailed
 from gateway.storage.keys import ShownKey
 from gateway.storage.workspace import MadeKey
 from tests.databases import PostgreSQLServer
 from tests.http.raw import send_bytes
 from tests.keys import ADA, bearer
-from tests.processes import running
+from tests.processes import gateway, running
 
 FOLDERS = "/api/projects/1/persisted_folder/"
 EXPLODING = "phx_exploding_value_of_a_row"
@@ -211,27 +209,29 @@ async def test_passwords_are_not_logged(database_url: str) -> None:
     assert b"hunter2" not in service.out + service.err
 
 
-@pytest.mark.usefixtures("_json_again")
-async def test_the_password_of_the_database_is_not_logged(
-    postgresql: PostgreSQLServer, capfd: pytest.CaptureFixture[str]
-) -> None:
-    configure_logs("info", "json")
+async def test_the_password_of_the_database_is_not_logged(postgresql: PostgreSQLServer) -> None:
+    url = postgresql.create()
+    await explode_on(url, EXPLODING)
     # The server takes any password.
-    known = postgresql.url("template1").replace("postgres@", "postgres:hunter2@")
-    for url, statement, failure in (
-        (known, "SELECT nothing", StatementFailed),
-        (known.replace("template1", "nowhere"), "SELECT 1", Unavailable),
-        (known.replace("host=", "host=/nowhere"), "SELECT 1", Unavailable),
-        ("postgresql+asyncpg://ada:hunter2@127.0.0.1:1/name", "SELECT 1", Unavailable),
+    known = url.replace("postgres@", "postgres:hunter2@")
+    async with (
+        running("serve", database_url=known) as service,
+        ClientSession(service.address, headers=bearer(ADA)) as client,
+        client.post(FOLDERS, json={"type": "home", "path": EXPLODING}) as response,
     ):
-        database = Database(DatabaseConfig(url=url))
-        with pytest.raises(failure) as raised:
-            await database.fetch(text(statement))
-        logging.getLogger("some.library").error("failed", exc_info=raised.value)
-        await database.close()
-    logged = capfd.readouterr().err
-    assert logged.count("database.unavailable") == 3
-    assert "hunter2" not in logged
+        assert response.status == 500
+    assert "Traceback" in service.err.decode()
+    assert "hunter2" not in (service.out + service.err).decode()
+    for gone in (
+        known.replace("/t", "/gone"),
+        known.replace("host=", "host=/nowhere"),
+        "postgresql+asyncpg://ada:hunter2@127.0.0.1:1/name",
+    ):
+        result = await gateway("serve", database_url=gone)
+        assert result.code == 1
+        assert '"event":"database.unavailable"' in result.err
+        assert "hunter2" not in result.err
+    postgresql.drop(url)
 
 
 def test_secrets_are_in_no_repr() -> None:
