@@ -30,6 +30,14 @@ FUZZ_SEED ?= 1
 fuzz: .venv/dev ## Sends generated requests, FUZZ_REQUESTS of them; stops at the first that is not answered well.
 	$(BIN)/python -m benchmarks.fuzz --requests $(FUZZ_REQUESTS) --seed $(FUZZ_SEED)
 
+.PHONY: plan-proof
+plan-proof: .venv/dev ## Runs 100,000 random operations from plans and with graphql-core, and compares.
+	$(BIN)/python -m benchmarks.plan_proof
+
+.PHONY: slow-clients
+slow-clients: .venv/dev ## Prints what 1,000 slow sockets do to the latency of another client.
+	$(BIN)/python -m benchmarks.slow_clients
+
 .PHONY: conformance
 conformance: .venv/dev ## Prints how well the service keeps its promises, and writes docs/conformance.md; needs Node.
 	npm ci --silent --prefix tests/node

@@ -55,8 +55,10 @@ def _print_difference(name: str, seed: int, operation: Operation, expected: Outc
 
 
 async def _main(operations: int, first_seed: int) -> bool:
-    # graphql-core drops what a cancelled sibling had not begun to await, and so do plans.
+    # graphql-core drops what a cancelled sibling had not begun to await, and so do plans. Where Python cannot even
+    # warn of it, it says that.
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+    sys.unraisablehook = lambda _: None
     gc.freeze()
     share, rest = divmod(operations, len(CASES))
     for index, (name, case) in enumerate(CASES.items()):
