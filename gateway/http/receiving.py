@@ -141,6 +141,9 @@ class ReceivingConnection(web.RequestHandler):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's own signature
         """A client that will send no more may still read: what it asked for is answered. True keeps it connected."""
+        if self._half_closed:
+            # uvloop says it twice.
+            return True
         if self._close or self._force_close or self._payload_parser is not None:
             return None
         if self._is_deaf:

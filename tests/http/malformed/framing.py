@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.http.malformed.requests import TYPENAME, Header, Malformed, get, head, post
+from tests.http.malformed.requests import TYPENAME, Header, Malformed, get, head, operation, post, with_key
 
 _USUAL: Final[tuple[Header, ...]] = (("Host", "testserver"), ("Content-Type", "application/json"))
 _GOOD: Final = post()
+_MUTATION: Final = operation("mutation { upsertPersistedFolder(input: {type: HOME}) { created } }")
 _LENGTH: Final = len(TYPENAME)
 
 
@@ -130,6 +131,9 @@ def _rows() -> list[Malformed]:
         Malformed("pieces: each byte of a wrong request", post(b'{"query":"{"}'), (400,), in_pieces=True),
         Malformed("pieces: each byte of chunks", _chunks(_ONE_CHUNK), (200,), in_pieces=True),
         Malformed("half closed: after a request", _GOOD, (200,), half_closes=True),
+        Malformed(
+            "half closed: after a request that takes a while", with_key(post(_MUTATION)), (200,), half_closes=True
+        ),
         Malformed("half closed: after two", _GOOD * 2, (200, 200), half_closes=True),
         Malformed("half closed: in a body", _GOOD[:-1], (400,), half_closes=True),
         Malformed("half closed: in a chunk", _chunks(b"ff\r\n{"), (400,), half_closes=True),
