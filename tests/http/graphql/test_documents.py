@@ -1,0 +1,103 @@
+"""Documents that were read once are not read again; the memory for them is bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from graphql import get_introspection_query
+
+from gateway.http.graphql import documents as module
+from gateway.http.graphql.errors import RequestRefused
+from tests.http.graphql.documents import documents, read
+
+
+class Counter:
+    """Stands in for graphql-core's parser and counts what it parses."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.parsed = 0
+        real = module.Parser
+
+        def parser(*arguments: Any, **options: Any) -> Any:
+            self.parsed += 1
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(module, "Parser", parser)
+
+
+@pytest.fixture
+def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
+    return Counter(monkeypatch)
+
+
+def test_a_document_is_read_once(counter: Counter) -> None:
+    kept = documents()
+    first = kept.get("{ viewer { id } }", hide_suggestions=True)
+    for hide_suggestions in (True, False):
+        assert kept.get("{ viewer { id } }", hide_suggestions=hide_suggestions) is first
+    assert counter.parsed == 1
+    kept.get("{ viewer { email } }", hide_suggestions=True)
+    assert counter.parsed == 2
+
+
+def test_a_document_that_is_refused_is_not_kept(counter: Counter) -> None:
+    kept = documents()
+    refused = ["{ viewer {", "{ viewer { emale } }", "{" + "viewer { id } " * 31 + "}", "{" * 300]
+    for text in refused * 2:
+        with pytest.raises(RequestRefused):
+            kept.get(text, hide_suggestions=True)
+    assert counter.parsed == 2 * len(refused)
+    # Nor do suggestions of one caller reach another.
+    with pytest.raises(RequestRefused) as with_key:
+        kept.get("{ viewer { emale } }", hide_suggestions=False)
+    with pytest.raises(RequestRefused) as without_key:
+        kept.get("{ viewer { emale } }", hide_suggestions=True)
+    assert "Did you mean" in str(with_key.value.errors[0])
+    assert "Did you mean" not in str(without_key.value.errors[0])
+
+
+def test_ten_thousand_documents_leave_a_thousand(counter: Counter) -> None:
+    kept = documents()
+    for n in range(10_000):
+        kept.get(f"{{a{n}:__typename}}", hide_suggestions=True)
+    assert counter.parsed == 10_000
+    # From the last to the first: those that are gone push out none that is still there.
+    hits = 0
+    for n in reversed(range(8_000, 10_000)):
+        before = counter.parsed
+        kept.get(f"{{a{n}:__typename}}", hide_suggestions=True)
+        hits += counter.parsed == before
+    assert hits == 1000
+
+
+def test_large_documents_leave_four_mebibytes(counter: Counter) -> None:
+    kept = documents()
+    texts = [f"{{viewer{{id}}}} # {n} ".ljust(500_000, "x") for n in range(20)]
+    for text in texts:
+        kept.get(text, hide_suggestions=True)
+    hits = 0
+    for text in reversed(texts):
+        before = counter.parsed
+        kept.get(text, hide_suggestions=True)
+        hits += counter.parsed == before
+    assert hits == 4 * 1024 * 1024 // 500_000
+
+
+@pytest.mark.parametrize(
+    ("text", "introspects", "is_public"),
+    [
+        ("{ __typename }", False, True),
+        ("{ __schema { queryType { name } } }", True, True),
+        ('{ __type(name: "Query") { name } a: __typename }', True, True),
+        ("{ __typename viewer { id } }", False, False),
+        ("{ viewer { __typename } }", False, False),
+        ("query A { __typename } query B { viewer { id } }", False, False),
+        ("{ ...F } fragment F on Query { __schema { queryType { name } } }", True, False),
+        ("{ ...{ viewer { id } } }", False, False),
+        (get_introspection_query(), True, True),
+    ],
+)
+def test_what_only_introspects_is_told_from_the_rest(text: str, introspects: bool, is_public: bool) -> None:
+    document = read(text)
+    assert (document.introspects, document.is_public) == (introspects, is_public)
