@@ -18,7 +18,7 @@ install: .venv/dev ## Installs everything for development into .venv.
 
 .PHONY: test
 test: .venv/dev ## Runs all tests; those that need a component that is not here are skipped, but not in CI.
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 .PHONY: bombs
 bombs: .venv/dev ## Prints what hostile documents cost, beside an ordinary one.
