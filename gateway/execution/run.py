@@ -85,7 +85,8 @@ class _ExtendedInfo(GraphQLResolveInfo[Any]):
     operation_extensions: dict[str, Any]
 
 
-# `tuple.__new__` takes the values as they are, which the class's own does only after naming each.
+# `tuple.__new__` takes the values as they are: an eighth of what the classes' own take.
+_new_path: Callable[[tuple[Any, str | int, str | None]], Path] = partial(tuple.__new__, Path)
 _new_info: Callable[[tuple[Any, ...]], ResolveInfo] = partial(tuple.__new__, GraphQLResolveInfo)
 
 
@@ -144,7 +145,9 @@ def as_path(place: Place) -> Path | None:
     if place is None or type(place) is Path:
         return place
     previous, key, typename = place
-    return Path(as_path(previous), key, typename)
+    if previous is not None and type(previous) is not Path:
+        previous = as_path(previous)
+    return _new_path((previous, key, typename))
 
 
 def _gather(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
