@@ -21,8 +21,9 @@ from gateway.errors import AccessLost, AuthenticationFailed, GatewayError, Inval
 from gateway.events import EventBus, Listener
 from gateway.folders import Clock, system_clock
 from gateway.model import FolderChange
-from gateway.storage.changes import ChangeStore
+from gateway.storage.changes import BATCH, ChangeStore
 from gateway.storage.directory import Directory
+from gateway.storage.shared_reads import SharedReads
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,7 @@ class ChangeService:
 
     def __init__(self, store: ChangeStore, directory: Directory, bus: EventBus, clock: Clock = system_clock) -> None:
         self._store = store
+        self._reads = SharedReads(store)
         self._directory = directory
         self._bus = bus
         self._clock = clock
@@ -75,8 +77,12 @@ class ChangeService:
         surfaces = {each.surface for each in grants}
         with self.watch(caller, grants) as listener:
             position = await self._start(grant, after)
+            # With a position of its own there is nothing to read before something wakes it.
+            may_have_more = after is not None
             while True:
-                for change in await self._next(listener, grant, position):
+                changes = await self._next(listener, grant, position, may_have_more)
+                may_have_more = len(changes) == BATCH
+                for change in changes:
                     if change.number != position + 1:
                         raise _gone()
                     position = change.number
@@ -137,17 +143,19 @@ class ChangeService:
             raise _gone()
         return after
 
-    async def _next(self, listener: Listener, grant: Grant, position: int) -> list[FolderChange]:
-        """Waits until there are some."""
+    async def _next(self, listener: Listener, grant: Grant, position: int, may_have_more: bool) -> list[FolderChange]:
+        """Waits until there are some. What came to be during the last read has woken the listener."""
         while True:
+            if not may_have_more:
+                await listener.wait()
             listener.check()
+            may_have_more = False
             try:
-                if changes := await self._store.after(grant, position):
+                if changes := await self._reads.after(grant, position):
                     return changes
             except Unavailable:
                 # The first look that succeeds wakes all whose number it does not know.
                 self._positions.pop(grant.user_id, None)
-            await listener.wait()
 
     async def _look(self) -> None:
         watched = tuple(self._watched)

@@ -106,11 +106,15 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FolderChange:
-    """One committed change. The numbers of one user's changes are in the order of commit, without a gap."""
+    """One committed change. The numbers of one user's changes are in the order of commit, without a gap.
+
+    `environment` is as it is now; None where it is gone.
+    """
 
     number: int
     kind: ChangeKind
     folder: Folder
+    environment: Environment | None
 
 
 class FolderKey(NamedTuple):

@@ -69,9 +69,11 @@ class Context:
     def load(self) -> Loaders:
         return Loaders(self.caller, self._directory, self.folders)
 
-    def start_over(self) -> None:
-        """Forgets what was loaded: each event of a stream is read anew."""
-        self.__dict__.pop("load", None)
+    def start_over(self, environment: Environment | None) -> None:
+        """Forgets what was loaded: each event of a stream is read anew, and came with its environment."""
+        self.load = Loaders(self.caller, self._directory, self.folders)
+        if environment is not None:
+            self.load.environment.prime(environment.id, environment)
 
     async def read_grant(self, place: PlaceRef, surface: Surface) -> Grant:
         """Raises NotFound or PermissionDenied."""

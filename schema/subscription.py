@@ -54,7 +54,7 @@ class Subscription:
         position = None if seen is None else int(cursors.decode(seen, "after")[0])
         async with aclosing(context.changes.follow(caller, grants, position)) as changes:
             async for change in changes:
-                context.start_over()
+                context.start_over(change.environment)
                 context.event_id = cursors.encode((change.number,))
                 yield PersistedFolderChange(
                     kind=change.kind,

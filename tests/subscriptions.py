@@ -198,7 +198,7 @@ async def save(client: ClientSession, path: str, key: str = ADA, *, place: str =
     """Over REST: the home folder on the web, unless something else is said."""
     body = {"type": "home", "path": path, **fields}
     async with client.post(f"/api/{place}/persisted_folder/", json=body, headers=bearer(key)) as response:
-        assert response.status in (200, 201), await response.text()
+        assert response.status == 201, await response.text()
 
 
 async def begun(subscriber: Subscriber, change: Callable[[str], Awaitable[None]]) -> Change:

@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Grant
 from gateway.model import ChangeKind, Folder, FolderChange, FolderType, Surface, from_microseconds
+from gateway.storage.directory import ENVIRONMENT_COLUMNS, environment_of
 from gateway.storage.engine import Database
-from gateway.storage.tables import change_counters, folder_changes
+from gateway.storage.tables import change_counters, environments, folder_changes, projects
 
-_BATCH: Final = 200
+BATCH: Final = 200
 _CLEARED_AT_ONCE: Final = 1000
 
 
@@ -40,12 +41,14 @@ class ChangeStore:
         return number
 
     async def after(self, grant: Grant, position: int) -> list[FolderChange]:
-        """The user's next changes, everywhere, by number; as many as one look brings, so look again."""
+        """The user's next changes, everywhere, by number: `BATCH` of them, or all that there are."""
         rows = await self._database.fetch(
-            select(folder_changes)
+            select(folder_changes, *ENVIRONMENT_COLUMNS)
+            .outerjoin_from(folder_changes, environments, environments.c.id == folder_changes.c.environment_id)
+            .outerjoin(projects, projects.c.id == environments.c.project_id)
             .where(folder_changes.c.user_id == grant.user_id, folder_changes.c.number > position)
             .order_by(folder_changes.c.number)
-            .limit(_BATCH)
+            .limit(BATCH)
         )
         return [_change(row) for row in rows]
 
@@ -77,4 +80,5 @@ def _change(row: Row[Any]) -> FolderChange:
             created_at=from_microseconds(row.created_at),
             updated_at=from_microseconds(row.updated_at),
         ),
+        environment=None if row.id is None else environment_of(row),
     )

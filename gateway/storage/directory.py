@@ -19,14 +19,14 @@ from gateway.storage.tables import api_keys, environments, memberships, organiza
 
 EnvironmentKey = tuple[int]
 
-_ENVIRONMENT = (
+ENVIRONMENT_COLUMNS = (
     environments.c.id,
     environments.c.name,
     environments.c.project_id,
     projects.c.name.label("project_name"),
     projects.c.organization_id,
 )
-_ENVIRONMENTS = select(*_ENVIRONMENT).join_from(environments, projects)
+_ENVIRONMENTS = select(*ENVIRONMENT_COLUMNS).join_from(environments, projects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Directory:
     async def environments(self, ids: Sequence[int]) -> dict[int, Environment]:
         """Those of `ids` that exist. No access is checked: hand them to the Caller."""
         rows = await self._database.fetch(_ENVIRONMENTS.where(environments.c.id.in_(set(ids))))
-        return {environment.id: environment for environment in map(_environment, rows)}
+        return {environment.id: environment for environment in map(environment_of, rows)}
 
     async def reachable(self, reach: Reach, project_ids: Sequence[int]) -> dict[int, list[Environment]]:
         """The environments of each project that a key may reach, by number; projects without any are left out."""
@@ -106,14 +106,14 @@ class Directory:
             _reachable(reach).where(environments.c.project_id.in_(set(project_ids))).order_by(environments.c.id)
         )
         found: dict[int, list[Environment]] = {}
-        for environment in map(_environment, rows):
+        for environment in map(environment_of, rows):
             found.setdefault(environment.project.id, []).append(environment)
         return found
 
     async def pages(self, reach: Reach, windows: Sequence[Window[EnvironmentKey]]) -> list[Page[Environment]]:
         """Pages of all environments that a key may reach, by number."""
         queries = [KeysetQuery(_reachable(reach), (environments.c.id,), window) for window in windows]
-        return await fetch_pages(self._database, queries, _environment, environment_key)
+        return await fetch_pages(self._database, queries, environment_of, environment_key)
 
     async def count(self, reach: Reach) -> int:
         rows = await self._database.fetch(select(func.count()).select_from(reachable_environments(reach).subquery()))
@@ -177,5 +177,5 @@ def _limit(column: Column[Any], ids: frozenset[Any]) -> Select[Any]:
     return select(allowed.c.id)
 
 
-def _environment(row: Row[Any]) -> Environment:
+def environment_of(row: Row[Any]) -> Environment:
     return Environment(row.id, row.name, Project(row.project_id, row.project_name, row.organization_id))

@@ -1,0 +1,230 @@
+"""Several replicas on one database: a change made at one is seen at all, whatever wakes them and whatever dies."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from gateway.settings import load_settings
+from gateway.storage.engine import Database
+from gateway.storage.tables import folder_changes
+from tests.conftest import Serve, serving
+from tests.databases import PostgreSQLServer
+from tests.keys import ADA, bearer
+from tests.processes import running
+from tests.redis_server import RedisServer, running_redis
+from tests.subscriptions import TRANSPORTS, Change, Ended, Subscribe, begun, over_events, over_websocket, save
+
+CHANGES = 1000
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Any:
+    with running_redis(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def never_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrives then was brought by a notification."""
+    monkeypatch.setattr("gateway.changes._LOOK_SECONDS", 3600)
+
+
+@pytest.fixture
+async def postgresql_url(postgresql: PostgreSQLServer) -> AsyncIterator[str]:
+    url = postgresql.create()
+    yield url
+    postgresql.drop(url)
+
+
+async def _arrives(changed: ClientSession, followed: ClientSession) -> None:
+    for subscribe in TRANSPORTS.values():
+        async with subscribe(followed, project="1") as subscriber:
+            await begun(subscriber, lambda path: save(changed, path))
+            for number in range(20):
+                await save(changed, str(number))
+            assert [(await subscriber.change()).path for _ in range(20)] == [str(number) for number in range(20)]
+
+
+async def test_a_change_at_one_is_seen_at_the_other(serve: Serve) -> None:
+    async with serve() as one, serve() as other:
+        await _arrives(one, other)
+        await _arrives(other, one)
+
+
+async def test_a_cursor_of_one_is_good_at_the_other(serve: Serve) -> None:
+    async with serve() as one, serve() as other:
+        async with over_websocket(one, project="1") as subscriber:
+            first = await begun(subscriber, lambda path: save(one, path))
+        await save(one, "missed")
+        async with over_events(other, project="1", last_event_id=first.cursor) as subscriber:
+            assert (await subscriber.change()).path == "missed"
+
+
+@pytest.mark.usefixtures("never_look")
+async def test_postgresql_wakes(postgresql_url: str) -> None:
+    settings = load_settings(database_url=postgresql_url, shutdown_timeout=1)
+    async with serving(settings) as one, serving(settings) as other:
+        await _arrives(one, other)
+
+
+@pytest.mark.usefixtures("never_look")
+@pytest.mark.parametrize("by", ["url", "socket_url"])
+async def test_redis_wakes(postgresql_url: str, redis: RedisServer, by: str) -> None:
+    """Where PostgreSQL cannot: behind a pgbouncer that pools transactions nobody hears a notification."""
+    settings = load_settings(
+        database_url=postgresql_url,
+        database_behind_pgbouncer=True,
+        redis_url=getattr(redis, by),
+        shutdown_timeout=1,
+    )
+    async with serving(settings) as one, serving(settings) as other:
+        await _arrives(one, other)
+
+
+async def test_nothing_wakes(postgresql_url: str) -> None:
+    settings = load_settings(database_url=postgresql_url, database_behind_pgbouncer=True, shutdown_timeout=1)
+    async with serving(settings) as one, serving(settings) as other:
+        await _arrives(one, other)
+
+
+@pytest.mark.parametrize("how", ["hangs", "stops"])
+async def test_redis_fails_in_the_middle(postgresql_url: str, redis: RedisServer, how: str) -> None:
+    settings = load_settings(
+        database_url=postgresql_url, database_behind_pgbouncer=True, redis_url=redis.url, shutdown_timeout=1
+    )
+    async with serving(settings) as one, serving(settings) as other, over_websocket(other, project="1") as subscriber:
+        await begun(subscriber, lambda path: save(one, path))
+        redis.hang() if how == "hangs" else redis.stop()
+        for number in range(20):
+            await save(one, str(number))
+        assert [(await subscriber.change()).path for _ in range(20)] == [str(number) for number in range(20)]
+        if how == "hangs":
+            redis.go_on()
+
+
+@pytest.mark.usefixtures("never_look")
+async def test_listening_begins_again_when_its_connection_is_lost(postgresql_url: str) -> None:
+    """And what happened meanwhile is not left for the next notification."""
+    settings = load_settings(database_url=postgresql_url, shutdown_timeout=1)
+    async with serving(settings) as one, serving(settings) as other, over_websocket(other, project="1") as subscriber:
+        await begun(subscriber, lambda path: save(one, path))
+        await _kill_connections(postgresql_url, settings)
+        async with asyncio.timeout(20):
+            while True:
+                with suppress(AssertionError):
+                    await save(one, "meanwhile")
+                    break
+        assert (await subscriber.change()).path == "meanwhile"
+
+
+async def _kill_connections(url: str, settings: Any) -> None:
+    import asyncpg
+
+    name, _, folder = url.partition("@/")[2].partition("?host=")
+    connection = await asyncpg.connect(host=folder, user="postgres", database="postgres")
+    try:
+        await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    finally:
+        await connection.close()
+
+
+async def test_one_of_two_is_killed_while_a_thousand_changes_are_made(database_url: str, database: Database) -> None:
+    """Each subscriber has seen all, in order, none twice. Those of the dead one go on at the other."""
+    async with (
+        running("serve", database_url=database_url) as first,
+        running("serve", database_url=database_url) as second,
+        AsyncExitStack() as stack,
+    ):
+        timeout = ClientTimeout(total=None, sock_connect=20)
+        doomed, survivor = [
+            await stack.enter_async_context(ClientSession(replica.address, timeout=timeout))
+            for replica in (first, second)
+        ]
+        followers = [
+            _Follower([home, survivor], subscribe)
+            for home in (doomed, survivor, doomed)
+            for subscribe in TRANSPORTS.values()
+        ]
+        tasks = [asyncio.create_task(follower.run()) for follower in followers]
+        try:
+            await _until_all_began(followers, survivor)
+            await _make_changes(doomed, survivor, lambda: first.send_signal(signal.SIGKILL))
+            await save(survivor, "the last")
+            async with asyncio.timeout(60):
+                await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert await first.ended() == -signal.SIGKILL
+    rows = await database.fetch(folder_changes.select().order_by(folder_changes.c.number))
+    committed = [row.path for row in rows]
+    assert len([path for path in committed if path.startswith("change ")]) >= CHANGES
+    for follower in followers:
+        paths = [change.path for change in follower.seen]
+        assert paths == committed[committed.index(paths[0]) :]
+        assert paths[0].startswith("probe ")
+        assert len({change.cursor for change in follower.seen}) == len(paths)
+    assert sum(follower.reconnects > 0 for follower in followers) == 4
+
+
+class _Follower:
+    """Connects to the first address, and to the next one when it is gone, from where it was."""
+
+    def __init__(self, clients: list[ClientSession], subscribe: Subscribe) -> None:
+        self._clients = clients
+        self._subscribe = subscribe
+        self.seen: list[Change] = []
+        self.reconnects = -1
+
+    async def run(self) -> None:
+        for client in self._clients:
+            self.reconnects += 1
+            after = self.seen[-1].cursor if self.seen else None
+            with suppress(Ended, ClientError, ConnectionError):
+                async with self._subscribe(client, project="1", after=after) as subscriber:
+                    while not self.seen or self.seen[-1].path != "the last":
+                        self.seen.append(await subscriber.change())
+                    return
+        raise AssertionError("nobody left to ask")
+
+
+async def _until_all_began(followers: list[_Follower], client: ClientSession) -> None:
+    number = 0
+    async with asyncio.timeout(60):
+        while not all(follower.seen for follower in followers):
+            await save(client, f"probe {number}")
+            await asyncio.sleep(0.1)
+            number += 1
+
+
+async def _make_changes(doomed: ClientSession, survivor: ClientSession, kill: Any) -> None:
+    """At both, and several at a time; what the killed one did not confirm is made again at the other."""
+    numbers = iter(range(CHANGES))
+
+    async def work() -> None:
+        for number in numbers:
+            if number == CHANGES // 3:
+                kill()
+            if number % 2 == 0:
+                try:
+                    async with doomed.post(
+                        "/api/projects/1/persisted_folder/",
+                        json={"type": "home", "path": f"change {number}"},
+                        headers=bearer(ADA),
+                    ) as response:
+                        assert response.status == 201
+                        continue
+                except (ClientError, ConnectionError):
+                    pass
+            await save(survivor, f"change {number}")
+
+    await asyncio.gather(*(work() for _ in range(4)))
