@@ -38,10 +38,6 @@ plan-proof: .venv/dev ## Runs 100,000 random operations from plans and with grap
 slow-clients: .venv/dev ## Prints what 1,000 slow sockets do to the latency of another client.
 	$(BIN)/python -m benchmarks.slow_clients
 
-.PHONY: slow-clients
-slow-clients: .venv/dev ## Prints what 1,000 slow sockets do to the latency of another client.
-	$(BIN)/python -m benchmarks.slow_clients
-
 .PHONY: conformance
 conformance: .venv/dev ## Prints how well the service keeps its promises, and writes docs/conformance.md; needs Node.
 	npm ci --silent --prefix tests/node
