@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 import strawberry
@@ -29,8 +30,9 @@ custom products folders point. The same rules as the REST endpoints; a key needs
 `persisted_folder:read` to read and `persisted_folder:write` to change."""
 
 
+@cache
 def build_schema() -> GraphQLSchema:
-    """The executable schema. Its resolvers expect a `schema.context.Context`."""
+    """The executable schema, the same one for all. Its resolvers expect a `schema.context.Context`."""
     schema = strawberry.Schema(Query, Mutation, Subscription, config=StrawberryConfig(scalar_map=SCALARS))
     graphql_schema = schema._schema
     graphql_schema.description = _DESCRIPTION
