@@ -239,9 +239,10 @@ DEVIATIONS: Final = (
         "A bad host is answered in JSON.",
         ("page bad host",),
         changes={
-            "body": error("invalid_request", "parse_error", "Invalid host in request."),
+            "body": error("invalid_request", "parse_error", "The request's Host header is malformed."),
             "content_type": "application/json",
-            "allow": _LIST_METHODS,
+            # It is answered before a route is known.
+            "allow": None,
         },
     ),
     Deviation(

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from tests import keys
 from tests.http.malformed.bodies import NO_DOCUMENT, NO_JSON
 from tests.http.malformed.headers import ACCEPTED, MEDIA_TYPES
-from tests.http.malformed.requests import Header, head
+from tests.http.malformed.requests import GRAPHQL_RESPONSE, Header, head
 
 _DOCUMENTS: Final = (
     "{ __typename }",
@@ -33,8 +33,8 @@ _DOCUMENTS: Final = (
     "query A { __typename } query B { viewer { id } }",
     "{ __schema { types { name fields { name args { name } } } } }",
     "query($a: Boolean!) { viewer @skip(if: $a) { id @include(if: true) } }",
-    *(document for document in NO_DOCUMENT.values() if len(document) < 1000),
 )
+_NO_DOCUMENTS: Final = tuple(document for document in NO_DOCUMENT.values() if len(document) < 1000)
 _TOKENS: Final = re.compile(r'"""|"[^"\n]*"|\w+|\.\.\.|\s+|.', re.DOTALL)
 _STRINGS: Final = (
     "",
@@ -76,7 +76,18 @@ _NAMES: Final = (
     "folders",
     "projectId",
 )
-_KEYS: Final = (keys.ADA, keys.ADA, keys.ADA_READ, keys.ADA_ENVIRONMENT_2, keys.GRACE, keys.GONE, "phx_wrong")
+_KEYS: Final = (keys.ADA_READ, keys.ADA_WRITE, keys.ADA_ENVIRONMENT_2, keys.GRACE, keys.GONE, "phx_wrong")
+_VARIABLES: Final = re.compile(r"\$(\w+)\s*:")
+_FITTING: Final[dict[str, tuple[Any, ...]]] = {
+    "id": ("1", 3, "RW52aXJvbm1lbnQ6MQ=="),
+    "ids": (["1"], [], ["RW52aXJvbm1lbnQ6MQ==", None, 1]),
+    "p": (1, "@current", None),
+    "e": (3, "@current", None),
+    "s": ("WEB", "DESKTOP"),
+    "f": (1, 100, None),
+    "a": ("", True),
+    "input": ({"type": "HOME"}, {"id": "1"}, {"folders": [{"type": "PINNED"}, {"type": "HOME", "path": "a"}]}),
+}
 _METHODS: Final = ("PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "QUERY")
 _MAX_DEPTH: Final = 4
 
@@ -96,12 +107,10 @@ def framed(random: Random) -> Framed:
     request_id = f"{random.getrandbits(64):x}"
     headers: list[Header] = [("Host", "testserver"), ("X-Request-Id", request_id)]
     if random.random() < 0.9:
-        accept = random.choice(tuple(ACCEPTED))
-        headers.append(
-            ("Accept", "application/graphql-response+json" if random.random() < 0.6 else ACCEPTED[accept][0])
-        )
-    if random.random() < 0.6:
-        headers.append(("Authorization", f"Bearer {random.choice(_KEYS)}"))
+        accept = GRAPHQL_RESPONSE if random.random() < 0.9 else random.choice(tuple(ACCEPTED.values()))[0]
+        headers.append(("Accept", accept))
+    if random.random() < 0.8:
+        headers.append(("Authorization", f"Bearer {keys.ADA if random.random() < 0.7 else random.choice(_KEYS)}"))
     if random.random() < 0.2:
         headers.append(_odd_header(random))
     if method != "POST":
@@ -137,10 +146,18 @@ def json_value(random: Random, depth: int = 0) -> Any:
     return {random.choice(_NAMES): json_value(random, depth + 1) for _ in range(random.randint(0, 5))}
 
 
+def _variable(random: Random, name: str) -> Any:
+    """One that may fit, as often as not, where it is known what does."""
+    if name not in _FITTING or random.random() < 0.4:
+        return json_value(random)
+    value = random.choice(_FITTING[name])
+    return {**value, random.choice(_NAMES): json_value(random)} if isinstance(value, dict) else value
+
+
 def document(random: Random) -> str:
     """One that is right as often as not."""
-    text = random.choice(_DOCUMENTS)
-    if random.random() < 0.4:
+    text = random.choice(_DOCUMENTS if random.random() < 0.8 else _NO_DOCUMENTS)
+    if random.random() < 0.6:
         return text
     tokens = _TOKENS.findall(text)
     others = _TOKENS.findall(random.choice(_DOCUMENTS))
@@ -162,8 +179,9 @@ def document(random: Random) -> str:
 def _parameters(random: Random) -> dict[str, Any]:
     parameters: dict[str, Any] = {"query": document(random)}
     if random.random() < 0.7:
-        names = random.sample(_NAMES, random.randint(0, 4))
-        parameters["variables"] = {name: json_value(random) for name in names}
+        declared = _VARIABLES.findall(parameters["query"]) if random.random() < 0.8 else []
+        names = declared or random.sample(_NAMES, random.randint(0, 4))
+        parameters["variables"] = {name: _variable(random, name) for name in names}
     if random.random() < 0.2:
         parameters["operationName"] = random.choice(("A", "B", "", None, "\ud800"))
     if random.random() < 0.1:
