@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -195,6 +197,13 @@ def _sqlite_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
         connect_args={"timeout": config.statement_timeout},
         hide_parameters=True,
     )
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def look_first(*_: object) -> None:
+        # aiosqlite would start a thread to find this out, and that thread complains on standard error
+        # by itself when the loop is closed before it has ended.
+        if not Path(url.database or "").parent.is_dir():
+            raise sqlite3.OperationalError("unable to open database file")
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
