@@ -202,7 +202,9 @@ def _sqlite_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
     def look_first(*_: object) -> None:
         # aiosqlite would start a thread to find this out, and that thread complains on standard error
         # by itself when the loop is closed before it has ended.
-        if not Path(url.database or "").parent.is_dir():
+        path = url.database or ""
+        # In the form of a URI it is SQLite's to read.
+        if not path.startswith("file:") and not Path(path).parent.is_dir():
             raise sqlite3.OperationalError("unable to open database file")
 
     @event.listens_for(engine.sync_engine, "connect")
