@@ -10,9 +10,10 @@ from sqlalchemy import Row, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Grant
-from gateway.model import ChangeKind, Folder, FolderChange, FolderType, Surface, from_microseconds
+from gateway.model import ChangeKind, FolderChange
 from gateway.storage.directory import ENVIRONMENT_COLUMNS, environment_of
 from gateway.storage.engine import Database
+from gateway.storage.folders import folder_of
 from gateway.storage.tables import change_counters, environments, folder_changes, projects
 
 BATCH: Final = 200
@@ -70,15 +71,6 @@ def _change(row: Row[Any]) -> FolderChange:
     return FolderChange(
         number=row.number,
         kind=ChangeKind(row.kind),
-        folder=Folder(
-            id=row.folder_id,
-            environment_id=row.environment_id,
-            surface=Surface(row.surface),
-            type=FolderType(row.type),
-            protocol=row.protocol,
-            path=row.path,
-            created_at=from_microseconds(row.created_at),
-            updated_at=from_microseconds(row.updated_at),
-        ),
+        folder=folder_of(row, row.folder_id),
         environment=None if row.id is None else environment_of(row),
     )

@@ -219,8 +219,13 @@ def _later(now: Any) -> ColumnElement[int]:
 
 
 def _folder(row: Row[Any]) -> Folder:
+    return folder_of(row, row.id)
+
+
+def folder_of(row: Row[Any], folder_id: UUID) -> Folder:
+    """From a row that has a folder's columns; its id may stand there under another name."""
     return Folder(
-        id=row.id,
+        id=folder_id,
         environment_id=row.environment_id,
         surface=Surface(row.surface),
         type=FolderType(row.type),
