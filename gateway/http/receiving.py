@@ -182,6 +182,9 @@ def _problem(message: RawRequestMessage) -> GatewayError | HttpProcessingError |
         return ParseError("The request's transfer encoding is not chunked.")
     if _HOST.fullmatch(headers.get(hdrs.HOST, "")) is None:
         return ParseError("The request's Host header is malformed.")
+    if not headers.get(hdrs.EXPECT, "").isascii():
+        # aiohttp's refusal would repeat it, and fail at that: such bytes are no text.
+        return ParseError("The request's Expect header is malformed.")
     return None
 
 

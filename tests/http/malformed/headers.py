@@ -126,6 +126,7 @@ def _rows() -> list[Malformed]:
         ("a line that is folded", post(TYPENAME, ("A", "a\r\n b")), 400),
         ("the first header line is folded", b"POST /graphql HTTP/1.1\r\n Host: a\r\n\r\n", 400),
         ("an expectation that nobody knows", post(TYPENAME, ("Expect", "junk")), 417),
+        ("bytes in an expectation", post(TYPENAME, ("Expect", b"100-continu\xc3E")), 400),
         ("an empty expectation", post(TYPENAME, ("Expect", "")), 200),
         ("an expectation to go on", post(TYPENAME, ("Expect", "100-continue")), 200),
         ("an expectation in another case", post(TYPENAME, ("Expect", "100-CONTINUE")), 200),
