@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
-from functools import cached_property, lru_cache
+from collections.abc import Mapping
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Final
@@ -52,12 +53,7 @@ class GraphiQL:
     """Everything is read at the start: what a request names is looked up in a table, never on the disk."""
 
     def __init__(self) -> None:
-        static = files("gateway.http").joinpath("static")
-        self._page = static.joinpath("index.html").read_bytes()
-        self._assets: dict[str, _Asset] = {}
-        for file in static.joinpath(_FOLDER).iterdir():
-            name, coding = _split(file.name)
-            self._assets.setdefault(name, _Asset(PurePosixPath(name).suffix)).add(coding, file.read_bytes())
+        self._page, self._assets = _built_files()
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get(f"/{_FOLDER}/{{name}}", self._asset)]
@@ -105,6 +101,17 @@ class _Asset:
     def _plain(self) -> bytes:
         """For the few clients that take nothing compressed."""
         return gzip.decompress(self._bodies["gzip"]) if self.is_encoded else self._bodies[None]
+
+
+@cache
+def _built_files() -> tuple[bytes, Mapping[str, _Asset]]:
+    """The page and its assets by name; megabytes, and the same for every application of a process."""
+    static = files("gateway.http").joinpath("static")
+    assets: dict[str, _Asset] = {}
+    for file in static.joinpath(_FOLDER).iterdir():
+        name, coding = _split(file.name)
+        assets.setdefault(name, _Asset(PurePosixPath(name).suffix)).add(coding, file.read_bytes())
+    return static.joinpath("index.html").read_bytes(), assets
 
 
 def _split(file_name: str) -> tuple[str, str | None]:
