@@ -201,15 +201,16 @@ class ExpectationFailed(GatewayError):
 
 
 class Throttled(GatewayError):
-    """`retry_after` is in whole seconds, at least 1."""
+    """`limit` requests are used up; `retry_after` is in whole seconds, at least 1."""
 
     type = "throttled_error"
     code = "throttled"
     status = 429
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, limit: int, retry_after: int) -> None:
         unit = "second" if retry_after == 1 else "seconds"
         super().__init__(f"Request was throttled. Expected available in {retry_after} {unit}.")
+        self.limit = limit
         self.retry_after = retry_after
 
 

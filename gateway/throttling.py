@@ -80,7 +80,9 @@ class Throttle:
     async def _hit(self, key: str) -> RateLimitState:
         refused = [item for item in self._items if not await self._limiter.hit(item, key)]
         if refused:
-            raise Throttled(max([await self._wait(item, key) for item in refused]))
+            waits = [(await self._wait(item, key), item.amount) for item in refused]
+            retry_after, limit = max(waits)
+            raise Throttled(limit, retry_after)
         return await self._state(key)
 
     async def _wait(self, item: RateLimitItem, key: str) -> int:

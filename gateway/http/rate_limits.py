@@ -5,13 +5,23 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+from gateway.errors import Throttled
 from gateway.throttling import RateLimitState
 
 
 def rate_limit_headers(state: RateLimitState) -> dict[str, str]:
     seconds = math.ceil((state.resets_at - datetime.now(UTC)).total_seconds())
+    return _headers(state.limit, state.remaining, max(0, seconds))
+
+
+def used_up_headers(error: Throttled) -> dict[str, str]:
+    """Of the request that was one too many: the refused ones say more than `Retry-After`, like all others."""
+    return _headers(error.limit, 0, error.retry_after)
+
+
+def _headers(limit: int, remaining: int, seconds: int) -> dict[str, str]:
     return {
-        "RateLimit-Limit": str(state.limit),
-        "RateLimit-Remaining": str(state.remaining),
-        "RateLimit-Reset": str(max(0, seconds)),
+        "RateLimit-Limit": str(limit),
+        "RateLimit-Remaining": str(remaining),
+        "RateLimit-Reset": str(seconds),
     }

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import hdrs
 
 from gateway.errors import GatewayError, NotFound, Throttled, Unauthenticated, UnsupportedEncoding
+from gateway.http.rate_limits import used_up_headers
 
 
 def error_body(error: GatewayError) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def error_headers(error: GatewayError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         return {hdrs.WWW_AUTHENTICATE: "Bearer"}
     if isinstance(error, Throttled):
-        return {hdrs.RETRY_AFTER: str(error.retry_after)}
+        return {hdrs.RETRY_AFTER: str(error.retry_after), **used_up_headers(error)}
     if isinstance(error, UnsupportedEncoding):
         return {hdrs.ACCEPT_ENCODING: "gzip"}
     return {}

@@ -53,6 +53,11 @@ async def graphql(client: ClientSession, key: str = keys.ADA) -> ClientResponse:
     return response
 
 
+def used_up(response: ClientResponse) -> tuple[str, str, str]:
+    limit, remaining, reset = (response.headers[f"RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset"))
+    return limit, remaining, reset
+
+
 async def test_off_by_default(client: ClientSession) -> None:
     response = await rest(client)
     assert response.status == 200
@@ -68,6 +73,7 @@ async def test_throttled_answer(serve: Serve, limits: dict[str, Any]) -> None:
         assert 0 < seconds <= 60
         assert response.status == 429
         assert response.headers["Allow"] == "GET, POST, HEAD, OPTIONS"
+        assert used_up(response) == ("1", "0", str(seconds))
         unit = "second" if seconds == 1 else "seconds"
         assert await response.json() == {
             "type": "throttled_error",
@@ -110,6 +116,7 @@ async def test_hour_limits_too(serve: Serve, limits: dict[str, Any]) -> None:
         response = await rest(client)
         assert response.status == 429
         assert 60 < int(response.headers["Retry-After"]) <= 3600
+        assert used_up(response) == ("2", "0", response.headers["Retry-After"])
 
 
 async def test_graphql_says_when(serve: Serve, limits: dict[str, Any]) -> None:
@@ -119,6 +126,7 @@ async def test_graphql_says_when(serve: Serve, limits: dict[str, Any]) -> None:
         assert response.status == 429
         (error,) = (await response.json())["errors"]
         seconds = int(response.headers["Retry-After"])
+        assert used_up(response) == ("1", "0", str(seconds))
         assert error["extensions"] == {
             "code": "RATE_LIMITED",
             "status": 429,
