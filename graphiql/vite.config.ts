@@ -1,11 +1,12 @@
 import { defineConfig } from "vite";
 import { compressed } from "./vite/compressed.ts";
 import { fewerFonts } from "./vite/fonts.ts";
+import { productionGraphql } from "./vite/production.ts";
 
 export default defineConfig({
   // Relative, so that the page also works below a prefix: from /graphql to /graphiql/.
   base: "./",
-  plugins: [fewerFonts(), compressed()],
+  plugins: [fewerFonts(), productionGraphql(), compressed()],
   build: {
     outDir: "../gateway/http/static",
     assetsDir: "graphiql",
@@ -18,5 +19,6 @@ export default defineConfig({
     rolldownOptions: { output: { keepNames: true } },
     chunkSizeWarningLimit: 4000,
   },
-  worker: { format: "es" },
+  // A worker is built by itself, with plugins of its own.
+  worker: { format: "es", plugins: () => [productionGraphql()] },
 });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 from asyncio.subprocess import PIPE
 from importlib.resources import files
 from pathlib import Path
@@ -164,6 +165,12 @@ async def test_the_package_holds_what_is_built() -> None:
     found = await node("fresh.mjs")
     assert found["compared"] == len(ASSETS) + 1
     assert found["differing"] == [], "run: make graphiql"
+
+
+def test_no_file_names_a_host_of_packages() -> None:
+    """The page runs where there is no internet; a hint of a library to install something helps nobody there."""
+    hosts = re.compile(rb"[\w.-]*(?:npm|yarn|pypi)[\w-]*\.(?:com|io|net|org)\b", re.IGNORECASE)
+    assert {name: found for name in PLAIN if (found := hosts.findall(unpacked(name)))} == {}
 
 
 # -- in a browser
