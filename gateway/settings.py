@@ -164,6 +164,12 @@ class Settings(BaseSettings):
         False, description="Whether `/metrics` answers, for Prometheus. Keep it from the public, at the proxy."
     )
     max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
+    document_cache_size: int = Field(
+        16 * 1024 * 1024,
+        ge=0,
+        description="How many bytes of memory documents may take that were parsed, validated and compiled, "
+        "so that this is done once. A usual document takes some 30,000.",
+    )
     operation_timeout: Seconds = Field(10, description="How long a GraphQL operation may take.")
     websocket_init_timeout: float = Field(
         3, gt=0, description="How long a WebSocket may stay without `connection_init`."

@@ -85,7 +85,7 @@ class FastLexer(Lexer):
     def __init__(self, source: Source, limits: Limits) -> None:
         super().__init__(source)
         self._limits = limits
-        self._tokens = 0
+        self.tokens = 0
         self._literals = 0
 
     def read_next_token(self, start: int) -> Token:
@@ -122,8 +122,8 @@ class FastLexer(Lexer):
             raise GraphQLSyntaxError(self.source, start, f"Invalid {what}, more than {_MAX_LENGTH} characters.")
 
     def _count_token(self) -> None:
-        self._tokens += 1
-        if self._tokens > self._limits.tokens:
+        self.tokens += 1
+        if self.tokens > self._limits.tokens:
             raise LimitExceeded("tokens", self._limits.tokens, None)
 
     def _count_literal(self, length: int) -> None:

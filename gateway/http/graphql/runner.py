@@ -41,6 +41,7 @@ class RunnerOptions:
     operation_timeout: float
     introspection: Literal["public", "key", "off"]
     max_validation_errors: int
+    document_cache_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ class Runner:
         self._source = source
         self._limits = limits
         self._options = options
-        self._documents = Documents(schema, limits, options.max_validation_errors, MAX_PAGE_SIZE)
+        self._documents = Documents(
+            schema, limits, options.max_validation_errors, MAX_PAGE_SIZE, options.document_cache_size
+        )
 
     def prepare(self, request: GraphQLRequest, caller: Caller | None) -> Prepared:
         """All that can be said before anything runs. Raises RequestRefused or a GatewayError."""

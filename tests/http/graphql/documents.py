@@ -19,8 +19,8 @@ def schema() -> GraphQLSchema:
     return build_schema()
 
 
-def documents(max_errors: int = 5, **limits: int) -> Documents:
-    return Documents(schema(), Limits(**limits), max_errors, MAX_PAGE_SIZE)
+def documents(max_errors: int = 5, cache_size: int = 1024 * 1024, **limits: int) -> Documents:
+    return Documents(schema(), Limits(**limits), max_errors, MAX_PAGE_SIZE, cache_size)
 
 
 def read(text: str, **limits: int) -> Document:
