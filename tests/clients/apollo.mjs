@@ -136,7 +136,7 @@ await suite.run({
     const changes = new suite.Changes();
     const following = client
       .subscribe({ query: gql(suite.CHANGES), variables: { project: "1" } })
-      .subscribe({ next: (answer) => changes.push(answer), error: (error) => changes.push({ errors: [error] }) });
+      .subscribe(({ data, error }) => changes.push({ data, errors: error && [error] }));
     await changes.begin();
     for (const path of ["One", "Two", "Three"]) await save("PINNED", path);
     assert.deepEqual([await changes.path(), await changes.path(), await changes.path()], ["One", "Two", "Three"]);
