@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 .PHONY: help
 help: ## Lists the targets.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: run
 run: .venv/run ## Starts the service on SQLite with a demo workspace.
@@ -56,7 +56,7 @@ format: .venv/dev ## Formats the code.
 	$(BIN)/ruff format .
 
 .PHONY: check
-check: lint test fresh ## All that CI checks.
+check: lint test fresh schema-changes ## All that CI checks.
 
 .PHONY: generate
 generate: .venv/dev ## Writes the generated files anew: schema.graphql and the table of settings.
@@ -66,6 +66,14 @@ generate: .venv/dev ## Writes the generated files anew: schema.graphql and the t
 .PHONY: fresh
 fresh: generate ## Fails where a generated file is not what `make generate` writes.
 	git diff --exit-code -- schema.graphql docs/operators/settings.md
+
+.PHONY: schema-changes
+schema-changes: .venv/dev ## Prints what breaks clients of the last release; fails where CHANGELOG.md does not announce it.
+	$(BIN)/python -m tests.schema_changes check
+
+.PHONY: release-schema
+release-schema: .venv/dev ## Takes schema.graphql as that of the release, for the target above.
+	$(BIN)/python -m tests.schema_changes release
 
 # Needs Node. What it writes is committed: docs/decisions/0013.
 .PHONY: graphiql
