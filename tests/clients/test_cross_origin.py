@@ -60,7 +60,7 @@ async def test_only_pages_of_allowed_origins_are_served(sqlite: SQLiteServer, tm
         "events": "Here",
     }
     socket = refused.pop("socket")
-    assert socket == "failed: Error: Socket closed "
+    assert socket == "failed: Error: Socket closed"
     events = refused.pop("events")
     assert events == "failed: NetworkError: Failed to fetch"
     assert set(refused.values()) == {"failed: TypeError: Failed to fetch"}
