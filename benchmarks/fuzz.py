@@ -20,13 +20,14 @@ import uvloop
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from benchmarks.service import Service, running_service
+from tests.http.generated.conversations import Conversation, conversation, converse
 from tests.http.generated.exchange import Outcome, read_answer, send_bytes
 from tests.http.generated.mutations import mutated
 from tests.http.generated.operations import misfit, operation_request, operations
 from tests.http.generated.requests import Framed, framed
 from tests.http.raw import Connection, connected
 
-Kind = Literal["mutated bytes", "framed request", "operation"]
+Kind = Literal["mutated bytes", "framed request", "operation", "conversation"]
 
 _CONNECTIONS: Final = 6
 _PIPELINED: Final = 8
@@ -37,12 +38,13 @@ _MAX_SHOWN: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`document` is that of an operation."""
+    """`document` is that of an operation, `talk` that of a conversation over a WebSocket."""
 
     number: int
     kind: Kind
     request: Framed
     document: str | None = None
+    talk: Conversation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,11 @@ def _cases(numbers: Iterator[int], base: int) -> Iterator[Case]:
         chance = random.random()
         if chance < 0.4:
             yield Case(number, "mutated bytes", Framed(mutated(random), "POST", ""))
-        elif chance < 0.9:
+        elif chance < 0.85:
             yield Case(number, "framed request", framed(random))
+        elif chance < 0.9:
+            talk = conversation(random)
+            yield Case(number, "conversation", Framed(talk.sent, "GET", ""), talk=talk)
         else:
             document = random.choice(documents)
             yield Case(number, "operation", operation_request(document, f"{base}-{number}"), document)
@@ -117,6 +122,8 @@ async def _send_all(port: int, cases: Iterator[Case], report: Report) -> None:
         case = next(cases, None)
         if case is not None and case.kind == "mutated bytes":
             _note(report, case, await send_bytes(port, case.request.sent))
+        elif case is not None and case.talk is not None:
+            _note(report, case, await converse(port, case.talk))
         elif case is not None:
             waiting.append(case)
         if len(waiting) == _PIPELINED or (case is None and waiting):

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import ClientSession
 
@@ -85,6 +85,19 @@ class Connection:
 
     async def read(self, method: str = "POST") -> RawResponse:
         """The next answer. Raises EOFError where the server has closed the connection, or broken off."""
+        answer = await self.read_head()
+        status, headers = answer.status, answer.headers
+        if status == 100:
+            return await self.read(method)
+        if method == "HEAD" or status in (204, 304):
+            return answer
+        if headers.get("transfer-encoding") == "chunked":
+            return replace(answer, body=await self._chunks())
+        # A server may wait for the rest of a body that it has refused, so the end is not waited for.
+        return replace(answer, body=await self._reader.readexactly(int(headers["content-length"])))
+
+    async def read_head(self) -> RawResponse:
+        """The same without a body, as of an answer that switches to another protocol."""
         head = await self._reader.readuntil(b"\r\n\r\n")
         lines = head[:-4].split(b"\r\n")
         status_line = re.match(rb"HTTP/(\d\.\d) (\d{3})(?: |$)", lines[0])
@@ -96,14 +109,19 @@ class Connection:
             name, _, value = line.decode("latin-1").partition(":")
             key = name.lower()
             headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
-        if status == 100:
-            return await self.read(method)
-        if method == "HEAD" or status in (204, 304):
-            return RawResponse(version, status, headers, b"")
-        if headers.get("transfer-encoding") == "chunked":
-            return RawResponse(version, status, headers, await self._chunks())
-        # A server may wait for the rest of a body that it has refused, so the end is not waited for.
-        return RawResponse(version, status, headers, await self._reader.readexactly(int(headers["content-length"])))
+        return RawResponse(version, status, headers, b"")
+
+    async def read_frame(self) -> tuple[int, bytes] | None:
+        """The next frame of a WebSocket, its first byte and its data; None where the server has closed the connection."""
+        try:
+            first, length = await self._reader.readexactly(2)
+        except asyncio.IncompleteReadError as error:
+            if error.partial:
+                raise
+            return None
+        if length >= 126:
+            length = int.from_bytes(await self._reader.readexactly(2 if length == 126 else 8), "big")
+        return first, await self._reader.readexactly(length)
 
     async def read_all(self, method: str = "POST") -> list[RawResponse]:
         """All answers until the server closes. Raises EOFError where it breaks off within one."""

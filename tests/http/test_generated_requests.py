@@ -9,6 +9,7 @@ from typing import Final
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.http.generated.conversations import conversation, converse
 from tests.http.generated.exchange import read_answer, send_bytes
 from tests.http.generated.mutations import mutated
 from tests.http.generated.operations import misfit, operation_request, operations
@@ -40,6 +41,13 @@ async def test_framed(shared_port: int, random: Random) -> None:
     async with connected(shared_port) as connection:
         connection.write(request.sent)
         assert (await read_answer(connection, request)).problem is None, request.sent
+
+
+@_SETTINGS
+@given(random=st.randoms(use_true_random=False))
+async def test_conversations(shared_port: int, random: Random) -> None:
+    talk = conversation(random)
+    assert (await converse(shared_port, talk)).problem is None, talk.sent
 
 
 @_SETTINGS
