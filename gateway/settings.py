@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     max_connections_per_address: int = Field(
         2000, ge=1, description="Connections from one address, trusted proxies excepted; one more is answered 429."
     )
-    compression: bool = Field(True, description="Whether answers are compressed for clients that accept gzip.")
+    compression: bool = Field(True, description="Whether answers are compressed for clients that accept zstd or gzip.")
     compression_min_size: int = Field(1024, ge=0, description="Smaller answers are not compressed.")
     cors_allowed_origins: JsonList[Origin] = Field(
         [],

@@ -1,15 +1,15 @@
-"""Content codings: gzip, for answers that are worth it and in requests.
+"""Content codings: zstd and gzip for answers that are worth it, gzip for requests.
 
-zstd and br need packages beside the standard library of the oldest Python that is supported, and JSON
-of these sizes gains little by them. Compression tells nobody a secret (BREACH): that needs a victim's
-browser that sends the victim's key along with requests of the attacker's choice, and no browser adds
-a key to a request by itself.
+Where a client takes both it gets zstd, which needs a third of the time for fewer bytes. Compression tells
+nobody a secret (BREACH): that needs a victim's browser that sends the victim's key along with requests of
+the attacker's choice, and no browser adds a key to a request by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+import sys
 import zlib
 from functools import lru_cache
 from typing import Final
@@ -17,7 +17,13 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from gateway.errors import ContentTooLarge, ParseError, UnsupportedEncoding
+from gateway.http.codings import best_coding
 from gateway.http.vary import add_vary
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _MEDIA_TYPES: Final = frozenset(
     {
@@ -29,11 +35,12 @@ _MEDIA_TYPES: Final = frozenset(
         "text/plain",
     }
 )
+_CODINGS: Final = ("zstd", "gzip")
 _GZIP: Final = ("gzip", "x-gzip")
-_LEVEL: Final = 5
+_GZIP_LEVEL: Final = 5
+_ZSTD_LEVEL: Final = 3
 # Larger bodies are compressed in a thread: they take milliseconds.
 _MAX_INLINE: Final = 65_536
-_MAX_ENTRIES: Final = 32
 
 
 class Compression:
@@ -47,7 +54,7 @@ class Compression:
             # Says of its tag what the answer with a body would have said.
             if hdrs.ETAG in response.headers:
                 add_vary(response, hdrs.ACCEPT_ENCODING)
-                if accepts_gzip(request):
+                if best_coding(request, _CODINGS) is not None:
                     _weaken_tag(response)
             return
         if hdrs.CONTENT_ENCODING in response.headers:
@@ -61,45 +68,27 @@ class Compression:
         ):
             return
         add_vary(response, hdrs.ACCEPT_ENCODING)
-        if not accepts_gzip(request):
+        coding = best_coding(request, _CODINGS)
+        if coding is None:
             return
         if hdrs.ETAG in response.headers:
             # The same for everyone, so asked for again.
-            compressed = _compress_once(body)
+            compressed = _compress_once(body, coding)
             _weaken_tag(response)
         elif len(body) > _MAX_INLINE:
-            compressed = await asyncio.to_thread(_compress, body)
+            compressed = await asyncio.to_thread(_compress, body, coding)
         else:
-            compressed = _compress(body)
+            compressed = _compress(body, coding)
         assert isinstance(response, web.Response)
         response.body = compressed
-        response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+        response.headers[hdrs.CONTENT_ENCODING] = coding
 
 
-def accepts_gzip(request: web.BaseRequest) -> bool:
-    """Whether the client takes gzip at least as gladly as the plain body."""
-    header = request.headers.get(hdrs.ACCEPT_ENCODING)
-    return header is not None and _accepts_gzip(header)
-
-
-@lru_cache(maxsize=128)
-def _accepts_gzip(header: str) -> bool:
-    qualities: dict[str, float] = {}
-    for entry in header.split(",")[:_MAX_ENTRIES]:
-        coding, _, parameter = entry.partition(";")
-        name, _, value = parameter.partition("=")
-        try:
-            quality = float(value) if name.strip().lower() == "q" else 1.0
-        except ValueError:
-            quality = 0.0
-        qualities[coding.strip().lower()] = quality
-    wanted = max((qualities[name] for name in _GZIP if name in qualities), default=qualities.get("*", 0.0))
-    return wanted > 0 and wanted >= qualities.get("identity", 0.0)
-
-
-def _compress(body: bytes) -> bytes:
+def _compress(body: bytes, coding: str) -> bytes:
+    if coding == "zstd":
+        return zstd.compress(body, _ZSTD_LEVEL)
     # Without the time, equal answers are equal bytes.
-    return gzip.compress(body, _LEVEL, mtime=0)
+    return gzip.compress(body, _GZIP_LEVEL, mtime=0)
 
 
 _compress_once = lru_cache(maxsize=16)(_compress)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import re
 from collections.abc import Mapping
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from gateway.errors import NotFound
+from gateway.http.codings import best_coding
 
 _FOLDER: Final = "graphiql"
 _MEDIA_TYPES: Final = {
@@ -68,7 +68,7 @@ class GraphiQL:
             raise NotFound("Endpoint not found.")
         # The names hold a hash of what is in the files.
         headers = {**_SECURITY, hdrs.CACHE_CONTROL: "public, max-age=31536000, immutable"}
-        coding, body = asset.choose(", ".join(request.headers.getall(hdrs.ACCEPT_ENCODING, [])))
+        coding, body = asset.choose(request)
         if asset.is_encoded:
             headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
         if coding is not None:
@@ -91,11 +91,9 @@ class _Asset:
     def is_encoded(self) -> bool:
         return None not in self._bodies
 
-    def choose(self, accept_encoding: str) -> tuple[str | None, bytes]:
-        for coding in _CODINGS:
-            if coding in self._bodies and _accepts(accept_encoding, coding):
-                return coding, self._bodies[coding]
-        return None, self._plain
+    def choose(self, request: web.BaseRequest) -> tuple[str | None, bytes]:
+        coding = best_coding(request, tuple(_CODINGS)) if self.is_encoded else None
+        return coding, self._plain if coding is None else self._bodies[coding]
 
     @cached_property
     def _plain(self) -> bytes:
@@ -119,14 +117,3 @@ def _split(file_name: str) -> tuple[str, str | None]:
         if file_name.endswith(suffix):
             return file_name.removesuffix(suffix), coding
     return file_name, None
-
-
-@lru_cache(maxsize=64)
-def _accepts(accept_encoding: str, coding: str) -> bool:
-    """Whether `Accept-Encoding` names the coding, or any, without the quality 0."""
-    found: dict[str, str] = {}
-    for entry in accept_encoding.split(","):
-        name, _, parameter = entry.partition(";")
-        found[name.strip().lower()] = parameter.replace(" ", "").lower()
-    parameter = found.get(coding, found.get("*", "q=0"))
-    return not re.fullmatch(r"q=0(\.0*)?", parameter)
