@@ -224,7 +224,7 @@ class Caller:
         """
         if place.id == CURRENT:
             return self.current_project_id if place.is_project else self.current_environment_id
-        return _parse_number(place.id)
+        return parse_number(place.id)
 
     def locate(self, place: PlaceRef) -> int:
         """Like `find`, but raises NotFound."""
@@ -301,7 +301,7 @@ def project_not_found() -> NotFound:
     return NotFound("Project not found.")
 
 
-def _parse_number(text: str) -> int | None:
+def parse_number(text: str) -> int | None:
     # int() takes signs, spaces, underscores and other scripts' digits too, as the REST clients' reference does.
     try:
         number = int(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -12,11 +13,20 @@ from gateway.errors import AuthenticationFailed, GatewayError
 from gateway.folders import Clock, system_clock
 from gateway.keys import hash_key
 from gateway.model import Environment, Surface
+from gateway.storage.ahead import NO_FORECAST, NOTHING_AHEAD, Forecast, ReadAhead
 from gateway.storage.directory import Directory
 
 log = structlog.get_logger(__name__)
 
 _HOUR: Final = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A caller, and what was read along with the key. Of one request: nothing of it is kept."""
+
+    caller: Caller
+    ahead: ReadAhead = NOTHING_AHEAD
 
 
 class CallerService:
@@ -27,31 +37,42 @@ class CallerService:
 
     async def authenticate(self, key: str, found_in: str) -> Caller:
         """Raises AuthenticationFailed, which tells where the key was `found_in`."""
+        return (await self.admit(key, found_in, NO_FORECAST)).caller
+
+    async def admit(self, key: str, found_in: str, forecast: Forecast) -> Admitted:
+        """Like `authenticate`; reads along what the request will probably ask for."""
         now = self._clock()
-        record = await self._directory.find_key(hash_key(key), now)
-        if record is None:
+        found = await self._directory.find_key(hash_key(key), now, forecast)
+        if found is None:
             raise AuthenticationFailed(found_in)
+        record, ahead = found
         if record.last_used_at is None or record.last_used_at < now - _HOUR:
             # The answer does not wait for this.
             task = asyncio.create_task(self._mark_used(record.caller, now))
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)
-        return record.caller
+        return Admitted(record.caller, ahead)
 
-    async def read_grant(self, caller: Caller, place: PlaceRef, surface: Surface) -> Grant:
+    async def read_grant(
+        self, caller: Caller, place: PlaceRef, surface: Surface, ahead: ReadAhead = NOTHING_AHEAD
+    ) -> Grant:
         """Raises NotFound or PermissionDenied."""
-        return caller.read(place, await self._environment(caller, place), surface)
+        return caller.read(place, await self._environment(caller, place, ahead), surface)
 
-    async def write_grant(self, caller: Caller, place: PlaceRef, surface: Surface) -> WriteGrant:
+    async def write_grant(
+        self, caller: Caller, place: PlaceRef, surface: Surface, ahead: ReadAhead = NOTHING_AHEAD
+    ) -> WriteGrant:
         """Raises NotFound or PermissionDenied."""
-        return caller.write(place, await self._environment(caller, place), surface)
+        return caller.write(place, await self._environment(caller, place, ahead), surface)
 
     async def close(self) -> None:
         """Waits for what is still being written."""
         await asyncio.gather(*self._writing)
 
-    async def _environment(self, caller: Caller, place: PlaceRef) -> Environment | None:
+    async def _environment(self, caller: Caller, place: PlaceRef, ahead: ReadAhead) -> Environment | None:
         number = caller.locate(place)
+        if number in ahead.environments:
+            return ahead.environments[number]
         return (await self._directory.environments([number])).get(number)
 
     async def _mark_used(self, caller: Caller, now: int) -> None:

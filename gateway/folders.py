@@ -22,6 +22,7 @@ from gateway.model import (
     Page,
     to_microseconds,
 )
+from gateway.storage.ahead import ReadAhead
 from gateway.storage.folders import FolderListing, FolderStore
 
 Clock = Callable[[], int]
@@ -61,6 +62,11 @@ class FolderService:
     async def in_places(self, grants: Sequence[Grant]) -> list[tuple[Folder, ...]]:
         """All folders at each place, by type; the grants are one caller's."""
         return await self._store.in_places(grants)
+
+    async def in_place(self, grant: Grant, ahead: ReadAhead) -> tuple[Folder, ...]:
+        """The same at one place, which may have been read along with the key."""
+        known = ahead.folders_at(grant)
+        return (await self._store.in_places([grant]))[0] if known is None else known
 
     async def get(self, grant: Grant, folder_id: UUID) -> Folder:
         """Raises NotFound."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from gateway.storage.connections import PostgreSQLConnection, SQLiteConnection
+
 
 @contextmanager
 def counted_statements() -> Iterator[list[str]]:
@@ -19,8 +21,22 @@ def counted_statements() -> Iterator[list[str]]:
         if not statement.startswith(("BEGIN", "UPDATE api_keys SET last_used_at")):
             sent.append(statement)
 
+    def recording(fetch: Any) -> Any:
+        async def fetch_and_record(connection: Any, statement: str, arguments: Any) -> Any:
+            record(None, None, statement)
+            return await fetch(connection, statement, arguments)
+
+        return fetch_and_record
+
+    # Most statements are SQLAlchemy's to write and the driver's to run.
+    kinds = [PostgreSQLConnection, SQLiteConnection]
+    originals = [kind.fetch for kind in kinds]
     event.listen(Engine, "before_cursor_execute", record)
+    for kind in kinds:
+        kind.fetch = recording(kind.fetch)  # type: ignore[method-assign]
     try:
         yield sent
     finally:
         event.remove(Engine, "before_cursor_execute", record)
+        for kind, original in zip(kinds, originals, strict=True):
+            kind.fetch = original  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ from uuid import UUID
 from aiohttp import hdrs, web
 
 from gateway.access import Caller, PlaceRef, Scope, WriteGrant
-from gateway.callers import CallerService
+from gateway.callers import Admitted, CallerService
 from gateway.errors import (
     AuthenticationFailed,
     GatewayError,
@@ -20,7 +20,7 @@ from gateway.errors import (
     NotFound,
 )
 from gateway.folders import FolderService
-from gateway.http.authentication import BODY, PARAMETER, find_in_header, find_in_query
+from gateway.http.authentication import BODY, PARAMETER, Credential, find_in_header, find_in_query
 from gateway.http.bodies import MEDIA_TYPES, read_body
 from gateway.http.json import encode_json
 from gateway.http.negotiation import negotiate_indent
@@ -30,6 +30,7 @@ from gateway.http.rate_limits import rate_limit_headers
 from gateway.http.rest_errors import error_body, error_headers
 from gateway.http.rest_fields import parse_folder, render_folder
 from gateway.model import PROTOCOL_MAX_LENGTH, FolderType, Surface
+from gateway.storage.ahead import Forecast
 from gateway.throttling import RateLimitState, Throttle
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -124,11 +125,12 @@ class RestEndpoints:
     async def _answer(self, call: _Call) -> web.Response:
         method, query, headers = call.request.method, call.request.query, call.request.headers
         call.indent = negotiate_indent(query.getall("format", [""])[-1], headers.getall(hdrs.ACCEPT, []))
-        caller = await self._authenticate(call)
+        admitted = await self._admit(call)
+        caller, ahead = admitted.caller, admitted.ahead
         if method in _SAFE:
-            grant = await self._callers.read_grant(caller, call.place, call.route.surface)
+            grant = await self._callers.read_grant(caller, call.place, call.route.surface, ahead)
         else:
-            grant = await self._callers.write_grant(caller, call.place, call.route.surface)
+            grant = await self._callers.write_grant(caller, call.place, call.route.surface, ahead)
         if self._throttle is not None:
             call.rate_limit = await self._throttle.hit(caller)
         if method not in call.methods:
@@ -147,24 +149,30 @@ class RestEndpoints:
         if call.folder_id is not None:
             folder = await self._folders.get(grant, _parse_id(call.folder_id))
             return _json(call, 200, render_folder(folder))
-        rows = (await self._folders.in_places([grant]))[0]
+        rows = await self._folders.in_place(grant, ahead)
         page = LimitOffset.of(call.request)
         url = self._address.url(call.request)
         return _json(call, 200, page.envelope(call.request, url, [render_folder(folder) for folder in rows]))
 
-    async def _authenticate(self, call: _Call) -> Caller:
+    async def _admit(self, call: _Call) -> Admitted:
+        credential = await self._credential(call)
+        is_list = call.folder_id is None and call.request.method in ("GET", "HEAD")
+        forecast = Forecast.at([call.place], [call.route.surface] if is_list else [])
+        return await self._callers.admit(credential.key, credential.found_in, forecast)
+
+    async def _credential(self, call: _Call) -> Credential:
         credential = find_in_header(call.request)
         if credential is not None:
-            return await self._callers.authenticate(credential.key, credential.found_in)
+            return credential
         body = await self._body(call)
         if isinstance(body, dict) and PARAMETER in body:
             if not isinstance(body[PARAMETER], str):
                 raise AuthenticationFailed(BODY)
-            return await self._callers.authenticate(body[PARAMETER], BODY)
+            return Credential(body[PARAMETER], BODY)
         credential = find_in_query(call.request)
         if credential is None:
             raise NotAuthenticated
-        return await self._callers.authenticate(credential.key, credential.found_in)
+        return credential
 
     async def _body(self, call: _Call) -> Any:
         if not call.body_was_read:

@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Grant
 from gateway.model import ChangeKind, FolderChange
-from gateway.storage.directory import ENVIRONMENT_COLUMNS, environment_of
 from gateway.storage.engine import Database
-from gateway.storage.folders import folder_of
+from gateway.storage.records import ENVIRONMENT_COLUMNS, environment_of, folder_of
 from gateway.storage.tables import change_counters, environments, folder_changes, projects
 
 BATCH: Final = 200

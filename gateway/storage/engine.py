@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Executable, Row, event, text
+from sqlalchemy import ClauseElement, Connection, Executable, Row, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -21,20 +21,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from gateway.errors import Unavailable
+from gateway.storage.connections import NO_BEGIN, ConnectionPool, PostgreSQLConnection, SQLiteConnection
 from gateway.storage.failures import RetryTransaction, translated
+from gateway.storage.statements import (
+    POSTGRESQL as POSTGRESQL,  # noqa: PLC0414  # named here for the rest of the room
+)
+from gateway.storage.statements import (
+    SQLITE as SQLITE,  # noqa: PLC0414
+)
+from gateway.storage.statements import DriverRow, Prepared
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-SQLITE: Final = "sqlite"
-POSTGRESQL: Final = "postgresql"
 DRIVERS: Final = {"sqlite+aiosqlite": SQLITE, "postgresql+asyncpg": POSTGRESQL}
 
 _ATTEMPTS: Final = 5
 _BACKOFF_SECONDS: Final = 0.02
 _PATIENCE_SECONDS: Final = 3600.0
-# SQLAlchemy's own AUTOCOMMIT would give SQLite's driver back its implicit transactions afterwards.
-_NO_BEGIN: Final = "gateway_no_begin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +68,42 @@ def parse_url(url: str) -> URL:
 
 
 class Database:
-    """One engine, two ways to use it: `fetch` for a single read, `transaction` for all else."""
+    """`read` and `write` run one prepared statement, `fetch` any single read, `transaction` all else."""
 
     def __init__(self, config: DatabaseConfig) -> None:
         self._config = config
         url = parse_url(config.url)
         self.dialect = DRIVERS[url.drivername]
-        self._engine = _sqlite_engine(url, config) if self.dialect == SQLITE else _postgresql_engine(url, config)
-        # A single read needs no BEGIN around it.
-        self._reading = self._engine.execution_options(
-            **({_NO_BEGIN: True} if self.dialect == SQLITE else {"isolation_level": "AUTOCOMMIT"})
-        )
+        is_sqlite = self.dialect == SQLITE
+        self._engine = _sqlite_engine(url, config) if is_sqlite else _postgresql_engine(url, config)
+        kind = SQLiteConnection if is_sqlite else PostgreSQLConnection
+        self._connections = ConnectionPool(lambda: kind.open(self._engine), config.pool_size, config.pool_timeout)
         # SQLite has one writer at a time. Waiting here is in order of arrival; SQLite's own waiting
         # is a race that a connection can lose until its time is up.
         self._writer = asyncio.Lock()
+
+    def prepare(self, statement: ClauseElement) -> Prepared:
+        """For `read` or `write`; once, not for each request."""
+        return Prepared(statement, self._engine.dialect)
+
+    async def read(self, statement: Prepared, **values: Any) -> Sequence[DriverRow]:
+        """The rows of a reading statement. Raises Unavailable or StatementFailed."""
+        return await _retried(lambda: self._run(statement, values), statement.text)
+
+    async def write(self, statement: Prepared, **values: Any) -> Sequence[DriverRow]:
+        """Those that a writing statement returns, which is a transaction by itself. Raises as `transaction`."""
+
+        async def attempt() -> Sequence[DriverRow]:
+            async with self._turn_to_write():
+                return await self._run(statement, values)
+
+        return await _retried(attempt, statement.text)
 
     async def fetch(self, statement: Executable, parameters: Any = None) -> list[Row[Any]]:
         """The rows of one reading statement. Raises Unavailable or StatementFailed."""
 
         async def attempt() -> list[Row[Any]]:
-            async with self._reading.connect() as connection:
+            async with self._connections.lent() as lent, lent.autocommit() as connection:
                 return list(await connection.execute(statement, parameters))
 
         return await _retried(attempt)
@@ -96,8 +116,8 @@ class Database:
         """
 
         async def attempt() -> T:
-            async with self._turn_to_write(), self._engine.begin() as connection:
-                return await work(connection)
+            async with self._turn_to_write(), self._connections.lent() as lent, lent.sqlalchemy.begin():
+                return await work(lent.sqlalchemy)
 
         return await _retried(attempt)
 
@@ -109,7 +129,7 @@ class Database:
         """The same for `work` that only reads: it waits for no writer."""
 
         async def attempt() -> T:
-            async with self._reading.connect() as connection:
+            async with self._connections.lent() as lent, lent.autocommit() as connection:
                 return await connection.run_sync(work)
 
         return await _retried(attempt)
@@ -160,7 +180,19 @@ class Database:
                     driver.remove_termination_listener(on_lost)
 
     async def close(self) -> None:
+        await self._connections.close()
         await self._engine.dispose()
+
+    async def _run(self, statement: Prepared, values: Mapping[str, Any]) -> Sequence[DriverRow]:
+        arguments = statement.arguments(values)
+        connection = await self._connections.take()
+        try:
+            rows = await connection.fetch(statement.text, arguments)
+        except BaseException as failure:
+            self._connections.give_back(connection, failure)
+            raise
+        self._connections.give_back(connection)
+        return rows
 
     @asynccontextmanager
     async def _turn_to_write(self) -> AsyncIterator[None]:
@@ -175,10 +207,11 @@ class Database:
             self._writer.release()
 
 
-async def _retried(work: Callable[[], Awaitable[T]]) -> T:
+async def _retried(work: Callable[[], Awaitable[T]], statement: str | None = None) -> T:
+    """`statement` where `work` runs it on the driver itself, which does not say what failed."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            with translated():
+            with translated(statement):
                 return await work()
         except RetryTransaction:
             if attempt == _ATTEMPTS:
@@ -191,9 +224,7 @@ async def _retried(work: Callable[[], Awaitable[T]]) -> T:
 def _sqlite_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
     engine = create_async_engine(
         url,
-        pool_size=config.pool_size,
-        max_overflow=0,
-        pool_timeout=config.pool_timeout,
+        poolclass=NullPool,
         connect_args={"timeout": config.statement_timeout},
         hide_parameters=True,
     )
@@ -222,7 +253,7 @@ def _sqlite_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get(_NO_BEGIN):
+        if not connection.info.get(NO_BEGIN):
             # A deferred transaction that turns into a writer late fails with "database is locked".
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -246,10 +277,7 @@ def _postgresql_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
         connect_args["server_settings"] = {"application_name": "gateway"}
     return create_async_engine(
         url,
-        pool_size=config.pool_size,
-        max_overflow=0,
-        pool_timeout=config.pool_timeout,
-        pool_pre_ping=True,
+        poolclass=NullPool,
         connect_args=connect_args,
         # Errors go to the log; what a statement was about does not.
         hide_parameters=True,

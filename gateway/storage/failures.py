@@ -6,13 +6,14 @@ messages go to the log.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import asyncpg
 import structlog
-from sqlalchemy.exc import DBAPIError, InterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import Unavailable
 
@@ -54,59 +55,64 @@ class ConstraintViolated(StatementFailed):
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raises Unavailable, RetryTransaction, ConstraintViolated or StatementFailed in place of SQLAlchemy's errors."""
+def translated(statement: str | None = None) -> Iterator[None]:
+    """Raises Unavailable, RetryTransaction, ConstraintViolated or StatementFailed in place of others' errors.
+
+    `statement` is what runs on the driver itself; SQLAlchemy's errors know theirs.
+    """
     try:
         yield
     except DBAPIError as error:
-        failure = _translate(error)
-        if isinstance(failure, Unavailable):
-            log.error("database.unavailable", cause=_describe(error))
+        # Without a statement it is the connecting that failed.
+        is_lost = error.connection_invalidated or error.statement is None
+        cause: Any = getattr(error.orig, "__cause__", None) or error.orig
+        raise _failure(cause, error.statement, is_lost=is_lost).with_traceback(error.__traceback__) from None
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, sqlite3.Error) as error:
         # The traceback shows the place; the error's own text, and its causes', can hold values.
-        raise failure.with_traceback(error.__traceback__) from None
-    except (PoolTimeoutError, OSError, TimeoutError) as error:
+        raise _failure(error, statement, is_lost=False).with_traceback(error.__traceback__) from None
+    except (OSError, TimeoutError) as error:
         log.error("database.unavailable", cause=type(error).__name__)
         raise Unavailable from None
 
 
-def _translate(error: DBAPIError) -> Exception:
-    state, name = _state(error), _sqlite_name(error)
+def _failure(cause: Any, statement: str | None, *, is_lost: bool) -> Exception:
+    failure = _translate(cause, statement, is_lost=is_lost)
+    if isinstance(failure, Unavailable):
+        log.error("database.unavailable", cause=_describe(cause, statement))
+    return failure
+
+
+def _translate(cause: Any, statement: str | None, *, is_lost: bool) -> Exception:
+    """`cause` is the driver's own error."""
+    state, name = _state(cause), _sqlite_name(cause)
     if state in _RETRYABLE_STATES:
         return RetryTransaction()
     if state.startswith(_OUTAGE_STATES) or name.startswith(_OUTAGE_NAMES):
         return Unavailable()
     if state.startswith("23") or name.startswith("SQLITE_CONSTRAINT"):
         return ConstraintViolated(
-            _describe(error),
+            _describe(cause, statement),
             is_unique=state == "23505" or name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"),
             is_foreign_key=state == "23503" or name == "SQLITE_CONSTRAINT_FOREIGNKEY",
         )
     # asyncpg's own errors of the connection carry no SQLSTATE; nor do those of values that do not fit.
-    is_of_connection = isinstance(error, InterfaceError) and not isinstance(_driver_error(error), ValueError)
-    # Without a statement it is the connecting that failed.
-    if error.connection_invalidated or (is_of_connection and not state) or error.statement is None:
-        return Unavailable()
-    return StatementFailed(_describe(error))
+    is_of_connection = isinstance(cause, asyncpg.InterfaceError) and not isinstance(cause, ValueError)
+    return Unavailable() if is_lost or is_of_connection else StatementFailed(_describe(cause, statement))
 
 
-def _state(error: DBAPIError) -> str:
-    return getattr(error.orig, "sqlstate", None) or ""
+def _state(cause: Any) -> str:
+    return getattr(cause, "sqlstate", None) or ""
 
 
-def _sqlite_name(error: DBAPIError) -> str:
-    return getattr(error.orig, "sqlite_errorname", "")
+def _sqlite_name(cause: Any) -> str:
+    return getattr(cause, "sqlite_errorname", "")
 
 
-def _describe(error: DBAPIError) -> str:
-    state, cause = _state(error), _driver_error(error)
+def _describe(cause: Any, statement: str | None) -> str:
+    state = _state(cause)
     parts = [type(cause).__name__]
     if state:
         parts += [state, *filter(None, (getattr(cause, "constraint_name", None), getattr(cause, "table_name", None)))]
-    if _sqlite_name(error) or state.startswith(_NAMES_ONLY):
+    if _sqlite_name(cause) or state.startswith(_NAMES_ONLY):
         parts.append(str(cause))
-    return f"{' '.join(parts)} in: {error.statement}" if error.statement else " ".join(parts)
-
-
-def _driver_error(error: DBAPIError) -> Any:
-    """asyncpg's, below SQLAlchemy's imitation of the DB API; SQLite's is the DB API's own."""
-    return getattr(error.orig, "__cause__", None) or error.orig
+    return f"{' '.join(parts)} in: {statement}" if statement else " ".join(parts)

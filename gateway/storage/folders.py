@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, Uuid, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import FolderReach, FolderWriteReach, Grant, WriteGrant, project_not_found
@@ -23,15 +23,15 @@ from gateway.model import (
     Page,
     Surface,
     Window,
-    from_microseconds,
 )
 from gateway.storage.directory import reachable_environments
 from gateway.storage.engine import Database
 from gateway.storage.failures import ConstraintViolated
 from gateway.storage.pages import KeysetQuery, fetch_pages
+from gateway.storage.records import FOLDER_COLUMNS, folder_from, folder_of
+from gateway.storage.statements import Prepared, any_of
 from gateway.storage.tables import folders
 
-_COLUMNS = tuple(column for column in folders.c if column is not folders.c.user_id)
 _KEY = (folders.c.environment_id, folders.c.surface, folders.c.type)
 
 
@@ -49,32 +49,40 @@ class FolderStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def in_places(self, grants: Sequence[Grant]) -> list[tuple[Folder, ...]]:
-        """All folders at each place, by type: three at the most. One statement; the grants are one user's."""
-        # Looser than the pairs (environment, surface), and faster for both databases.
-        rows = await self._database.fetch(
-            select(*_COLUMNS)
+        self._in_places = database.prepare(
+            # Looser than the pairs (environment, surface), and faster for both databases.
+            select(*FOLDER_COLUMNS)
             .where(
-                folders.c.user_id == _one_user(grants),
-                folders.c.environment_id.in_({grant.environment.id for grant in grants}),
-                folders.c.surface.in_({grant.surface for grant in grants}),
+                folders.c.user_id == bindparam("user_id"),
+                any_of(folders.c.environment_id, "numbers", database.dialect),
+                any_of(folders.c.surface, "surfaces", database.dialect),
             )
             .order_by(folders.c.type)
         )
+        self._read = self._in_places.reader()
+        self._upserts = [_upsert(database, count) for count in range(1, len(FolderType) + 1)]
+
+    async def in_places(self, grants: Sequence[Grant]) -> list[tuple[Folder, ...]]:
+        """All folders at each place, by type: three at the most. One statement; the grants are one user's."""
+        rows = await self._database.read(
+            self._in_places,
+            user_id=_one_user(grants),
+            numbers=[*{grant.environment.id for grant in grants}],
+            surfaces=[*{grant.surface for grant in grants}],
+        )
         places: dict[tuple[int, Surface], list[Folder]] = {}
-        for folder in map(_folder, rows):
+        for folder in map(folder_from, map(self._read, rows)):
             places.setdefault((folder.environment_id, folder.surface), []).append(folder)
         return [tuple(places.get((grant.environment.id, grant.surface), ())) for grant in grants]
 
     async def find(self, access: Sequence[Grant] | FolderReach, ids: Sequence[UUID]) -> dict[UUID, Folder]:
         """Those of `ids` that are the user's, in one of the places."""
-        rows = await self._database.fetch(select(*_COLUMNS).where(_within(access), folders.c.id.in_(set(ids))))
+        rows = await self._database.fetch(select(*FOLDER_COLUMNS).where(_within(access), folders.c.id.in_(set(ids))))
         return {folder.id: folder for folder in map(_folder, rows)}
 
     async def pages(self, listings: Sequence[FolderListing]) -> list[Page[Folder]]:
         """A page of each list, by environment, surface and type."""
-        queries = [KeysetQuery(_listed(listing, *_COLUMNS), _KEY, listing.window) for listing in listings]
+        queries = [KeysetQuery(_listed(listing, *FOLDER_COLUMNS), _KEY, listing.window) for listing in listings]
         return await fetch_pages(self._database, queries, _folder, folder_key)
 
     async def counts(self, listings: Sequence[FolderListing]) -> list[int]:
@@ -85,43 +93,30 @@ class FolderStore:
 
     async def upsert(self, grant: WriteGrant, drafts: Sequence[FolderDraft], now: int) -> list[tuple[Folder, bool]]:
         """Each folder and whether it is new, in the order of `drafts`; all or none. Their types must differ."""
-        rows = [
-            {
-                "environment_id": grant.environment.id,
-                "id": uuid_utils.compat.uuid7(),
-                "user_id": grant.user_id,
-                "surface": grant.surface,
-                "type": draft.type,
-                "protocol": draft.protocol,
-                "path": draft.path,
-                "created_at": now,
-                "updated_at": now,
+        # The same order in every transaction: two of them cannot wait for each other's rows.
+        ordered = sorted(drafts, key=lambda draft: draft.type)
+        ids = [uuid_utils.compat.uuid7() for _ in ordered]
+        values: dict[str, Any] = {
+            "environment_id": grant.environment.id,
+            "user_id": grant.user_id,
+            "surface": grant.surface.value,
+            "now": now,
+        }
+        for i, (folder_id, draft) in enumerate(zip(ids, ordered, strict=True)):
+            values |= {
+                f"id_{i}": folder_id,
+                f"type_{i}": draft.type.value,
+                f"protocol_{i}": draft.protocol,
+                f"path_{i}": draft.path,
             }
-            # The same order in every transaction: two of them cannot wait for each other's rows.
-            for draft in sorted(drafts, key=lambda draft: draft.type)
-        ]
-        insert = self._database.insert(folders).values(rows)
-        statement = insert.on_conflict_do_update(
-            index_elements=[folders.c.environment_id, folders.c.user_id, folders.c.surface, folders.c.type],
-            set_={
-                "protocol": insert.excluded.protocol,
-                "path": insert.excluded.path,
-                "updated_at": _later(insert.excluded.updated_at),
-            },
-        ).returning(*_COLUMNS)
-
-        async def work(connection: AsyncConnection) -> list[Folder]:
-            return [_folder(row) for row in await connection.execute(statement)]
-
         try:
-            stored = await self._database.transaction(work)
+            rows = await self._database.write(self._upserts[len(drafts) - 1], **values)
         except ConstraintViolated as error:
             if not error.is_foreign_key:
                 raise
             # The environment went away meanwhile.
             raise project_not_found() from None
-        new_ids = {row["id"] for row in rows}
-        by_type = {folder.type: (folder, folder.id in new_ids) for folder in stored}
+        by_type = {folder.type: (folder, folder.id in ids) for folder in map(folder_from, map(self._read, rows))}
         return [by_type[draft.type] for draft in drafts]
 
     async def update(
@@ -136,7 +131,7 @@ class FolderStore:
         values: dict[str, Any] = {
             name: value for name in ("type", "protocol", "path") if (value := getattr(changes, name)) is not None
         }
-        statement = update(folders).values(**values, updated_at=_later(now)).returning(*_COLUMNS)
+        statement = update(folders).values(**values, updated_at=_later(now)).returning(*FOLDER_COLUMNS)
         try:
             return await self._change_one(statement, access, folder_id, expected_updated_at)
         except ConstraintViolated as error:
@@ -151,7 +146,9 @@ class FolderStore:
         expected_updated_at: int | None = None,
     ) -> Folder:
         """The folder as it last was. Raises NotFound, or Stale."""
-        return await self._change_one(delete(folders).returning(*_COLUMNS), access, folder_id, expected_updated_at)
+        return await self._change_one(
+            delete(folders).returning(*FOLDER_COLUMNS), access, folder_id, expected_updated_at
+        )
 
     async def _change_one(
         self,
@@ -174,6 +171,35 @@ class FolderStore:
             raise NotFound(attr="id")
 
         return await self._database.transaction(work)
+
+
+def _upsert(database: Database, count: int) -> Prepared:
+    """Of so many folders at one place."""
+    insert = database.insert(folders).values(
+        [
+            {
+                "environment_id": bindparam("environment_id"),
+                "id": bindparam(f"id_{i}", type_=Uuid),
+                "user_id": bindparam("user_id", type_=Uuid),
+                "surface": bindparam("surface"),
+                "type": bindparam(f"type_{i}"),
+                "protocol": bindparam(f"protocol_{i}"),
+                "path": bindparam(f"path_{i}"),
+                "created_at": bindparam("now"),
+                "updated_at": bindparam("now"),
+            }
+            for i in range(count)
+        ]
+    )
+    changed = insert.on_conflict_do_update(
+        index_elements=[folders.c.environment_id, folders.c.user_id, folders.c.surface, folders.c.type],
+        set_={
+            "protocol": insert.excluded.protocol,
+            "path": insert.excluded.path,
+            "updated_at": _later(insert.excluded.updated_at),
+        },
+    )
+    return database.prepare(changed.returning(*FOLDER_COLUMNS))
 
 
 def folder_key(folder: Folder) -> FolderKey:
@@ -220,17 +246,3 @@ def _later(now: Any) -> ColumnElement[int]:
 
 def _folder(row: Row[Any]) -> Folder:
     return folder_of(row, row.id)
-
-
-def folder_of(row: Row[Any], folder_id: UUID) -> Folder:
-    """From a row that has a folder's columns; its id may stand there under another name."""
-    return Folder(
-        id=folder_id,
-        environment_id=row.environment_id,
-        surface=Surface(row.surface),
-        type=FolderType(row.type),
-        protocol=row.protocol,
-        path=row.path,
-        created_at=from_microseconds(row.created_at),
-        updated_at=from_microseconds(row.updated_at),
-    )

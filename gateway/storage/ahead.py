@@ -1,0 +1,75 @@
+"""What a request will probably read, read along with its key: one statement in place of three.
+
+A forecast changes nothing but the number of statements. Environments that were read along go to the
+Caller for its checks like any other, and folders that were read along are given out for a grant only;
+what was not foreseen, or wrongly, is read when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+from uuid import UUID
+
+from gateway.access import CURRENT, Grant, PlaceRef, parse_number
+from gateway.model import Environment, Folder, Surface
+
+
+class Current(Enum):
+    """What `@current` stands for, where it is foreseen: which one that is, only the statement learns."""
+
+    ENVIRONMENT = "environment"
+    PROJECT = "project"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Environments by number, or else a current one; and on which surfaces folders will be read there."""
+
+    environments: tuple[int, ...] = ()
+    current: Current | None = None
+    surfaces: tuple[Surface, ...] = ()
+
+    @classmethod
+    def at(cls, places: Collection[PlaceRef], surfaces: Collection[Surface] = ()) -> Forecast:
+        """At `places`; with them, folders on each of the surfaces. `@current` beside numbers is left to chance."""
+        numbers = tuple({number for place in places if (number := parse_number(place.id)) is not None})
+        if numbers:
+            return cls(numbers, None, tuple(surfaces))
+        for place in places:
+            if place.id == CURRENT:
+                return cls((), Current.PROJECT if place.is_project else Current.ENVIRONMENT, tuple(surfaces))
+        return NO_FORECAST
+
+
+NO_FORECAST: Final = Forecast()
+
+
+class ReadAhead:
+    """`environments` has all that were asked for by number; None where there is none."""
+
+    __slots__ = ("_folders", "_surfaces", "_user_id", "environments")
+
+    def __init__(
+        self,
+        user_id: UUID | None,
+        environments: Mapping[int, Environment | None],
+        surfaces: tuple[Surface, ...],
+        folders: Mapping[tuple[int, Surface], list[Folder]],
+    ) -> None:
+        self._user_id = user_id
+        self._surfaces = surfaces
+        self._folders = folders
+        self.environments = environments
+
+    def folders_at(self, grant: Grant) -> tuple[Folder, ...] | None:
+        """As `FolderStore.in_places`; None where they were not read."""
+        number = grant.environment.id
+        if grant.user_id != self._user_id or grant.surface not in self._surfaces or number not in self.environments:
+            return None
+        return tuple(self._folders.get((number, grant.surface), ()))
+
+
+NOTHING_AHEAD: Final = ReadAhead(None, {}, (), {})

@@ -1,0 +1,244 @@
+"""Connections to the database that are kept open, and lent to one user at a time.
+
+Each is there in two forms: SQLAlchemy's, and the driver's own below it. With a pool of SQLAlchemy's
+own, the second could not be had without the price of the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
+
+import aiosqlite
+import asyncpg
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.storage.statements import DriverRow
+
+log = structlog.get_logger(__name__)
+
+# One that was used a moment ago lives; one that has lain for longer is asked, for a network can lose
+# a connection without a word. A server that ends one is noticed at once.
+_TRUSTED_SECONDS: Final = 1.0
+# Set in `AsyncConnection.info`: no BEGIN before the next statement.
+NO_BEGIN: Final = "gateway_no_begin"
+
+
+class PooledConnection(ABC):
+    def __init__(self, sqlalchemy: AsyncConnection) -> None:
+        self.sqlalchemy = sqlalchemy
+        self.used_at = 0.0
+
+    @abstractmethod
+    async def fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[DriverRow]:
+        """All rows of one statement that is a transaction by itself. Raises the driver's own errors."""
+
+    @property
+    @abstractmethod
+    def is_idle(self) -> bool:
+        """Whether it can be used: it lives, and is in no transaction."""
+
+    @abstractmethod
+    async def ping(self) -> None:
+        """Raises where the server is gone."""
+
+    @abstractmethod
+    def autocommit(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """SQLAlchemy's form, without a transaction around what it runs."""
+
+    async def close(self) -> None:
+        if not self.is_idle:
+            # With a limit in time: whoever is at the other end may not answer.
+            await self.sqlalchemy.invalidate()
+        await self.sqlalchemy.close()
+
+
+class PostgreSQLConnection(PooledConnection):
+    def __init__(self, sqlalchemy: AsyncConnection, dbapi: Any) -> None:
+        super().__init__(sqlalchemy)
+        self._dbapi = dbapi
+        self._driver: asyncpg.Connection[Any] = dbapi.driver_connection
+
+    @classmethod
+    async def open(cls, engine: AsyncEngine) -> PostgreSQLConnection:
+        connection = await engine.connect()
+        return cls(connection, (await connection.get_raw_connection()).dbapi_connection)
+
+    async def fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[DriverRow]:
+        # Prepared by asyncpg when it is first seen, unless the pool is told that pgbouncer is in between.
+        return await self._driver.fetch(statement, *arguments)
+
+    @property
+    def is_idle(self) -> bool:
+        return not (self._driver.is_closed() or self._driver.is_in_transaction() or self.sqlalchemy.invalidated)
+
+    async def ping(self) -> None:
+        await self._driver.execute("SELECT 1")
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[AsyncConnection]:
+        self._dbapi.autocommit = True
+        try:
+            yield self.sqlalchemy
+            await self.sqlalchemy.rollback()
+        finally:
+            self._dbapi.autocommit = False
+
+
+class SQLiteConnection(PooledConnection):
+    def __init__(self, sqlalchemy: AsyncConnection, driver: aiosqlite.Connection) -> None:
+        super().__init__(sqlalchemy)
+        self._driver = driver
+
+    @classmethod
+    async def open(cls, engine: AsyncEngine) -> SQLiteConnection:
+        connection = await engine.connect()
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        return cls(connection, driver)
+
+    async def fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[DriverRow]:
+        # Executed, fetched and closed in one visit to the connection's thread.
+        return await self._driver.execute_fetchall(statement, arguments)  # type: ignore[return-value]  # it is a list
+
+    @property
+    def is_idle(self) -> bool:
+        return not (self._driver.in_transaction or self.sqlalchemy.invalidated)
+
+    async def ping(self) -> None:
+        """A file is there."""
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[AsyncConnection]:
+        info = self.sqlalchemy.sync_connection.info  # type: ignore[union-attr]  # it is connected
+        info[NO_BEGIN] = True
+        try:
+            yield self.sqlalchemy
+            await self.sqlalchemy.rollback()
+        finally:
+            info[NO_BEGIN] = False
+
+
+class ConnectionPool:
+    """At most `size` at a time; who comes when all are lent waits in line, for at most `patience` seconds."""
+
+    def __init__(self, open_one: Callable[[], Awaitable[PooledConnection]], size: int, patience: float) -> None:
+        self._open = open_one
+        self._patience = patience
+        self._unopened = size
+        # The last one used is the first to be lent: its caches are warm, and the others may rest.
+        self._idle: list[PooledConnection] = []
+        # They get a connection, or None for the right to open one.
+        self._line: deque[asyncio.Future[PooledConnection | None]] = deque()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def take(self) -> PooledConnection:
+        """Raises TimeoutError, and what opening raises. `give_back` is to follow, whatever happens."""
+        if self._idle:
+            connection: PooledConnection | None = self._idle.pop()
+        elif self._unopened:
+            self._unopened -= 1
+            connection = None
+        else:
+            connection = await self._wait()
+        if connection is not None and not await self._lives(connection):
+            self._in_background(self._close(connection))
+            connection = None
+        return connection or await self._opened()
+
+    def give_back(self, connection: PooledConnection, failure: BaseException | None = None) -> None:
+        """After a `failure` that leaves it in doubt what still goes on there, it is closed."""
+        if isinstance(failure, (asyncio.CancelledError, OSError)) or not connection.is_idle:
+            self._in_background(self._discard(connection))
+            return
+        connection.used_at = asyncio.get_running_loop().time()
+        if not self._hand_on(connection):
+            self._idle.append(connection)
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[PooledConnection]:
+        connection = await self.take()
+        try:
+            yield connection
+        except BaseException as failure:
+            self.give_back(connection, failure)
+            raise
+        self.give_back(connection)
+
+    async def close(self) -> None:
+        """All that are not lent."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await self._close(connection)
+            self._unopened += 1
+        await asyncio.gather(*self._closing)
+
+    async def _wait(self) -> PooledConnection | None:
+        turn: asyncio.Future[PooledConnection | None] = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        try:
+            async with asyncio.timeout(self._patience):
+                return await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                # It came at the very moment that the wait was over.
+                self._pass_on(turn.result())
+            raise
+
+    async def _lives(self, connection: PooledConnection) -> bool:
+        if not connection.is_idle:
+            return False
+        if asyncio.get_running_loop().time() - connection.used_at < _TRUSTED_SECONDS:
+            return True
+        try:
+            await connection.ping()
+        except BaseException as failure:
+            if isinstance(failure, (asyncio.CancelledError, TimeoutError)):
+                self.give_back(connection, failure)
+                raise
+            return False
+        return True
+
+    async def _opened(self) -> PooledConnection:
+        try:
+            return await self._open()
+        except BaseException:
+            self._pass_on(None)
+            raise
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _discard(self, connection: PooledConnection) -> None:
+        await self._close(connection)
+        self._pass_on(None)
+
+    async def _close(self, connection: PooledConnection) -> None:
+        try:
+            await connection.close()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError) as error:
+            log.warning("database.connection_not_closed", cause=type(error).__name__)
+
+    def _pass_on(self, connection: PooledConnection | None) -> None:
+        """A connection, or the right to open one, that its owner does not want any more."""
+        if connection is not None:
+            self.give_back(connection)
+        elif not self._hand_on(None):
+            self._unopened += 1
+
+    def _hand_on(self, connection: PooledConnection | None) -> bool:
+        """To the first in line; False where there is nobody."""
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return True
+        return False
