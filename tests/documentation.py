@@ -3,8 +3,9 @@
 What a fenced block of README.md and docs/clients/ stands for:
 
 - `graphql`: an operation, sent with the demo's key. A block `json variables` below it has its variables.
-- `sh`: commands for a shell: `curl`, `gateway` or `make`.
-- `js`: a program for Node.js.
+- `sh`: commands for a shell: `curl`, `gateway`, `make`, or `npx` with a program of tests/clients.
+- `js`: a program for Node.js, with the packages of tests/clients.
+- any with a name behind its language, as `js client.mjs`: a file beside what is run below it.
 - `json` or `text` below one of these: the answer. Ids, times, cursors and keys may be others, each always the same other.
 - any other, or one that cannot be run: a comment above it says why, as `<!-- not run: it needs a browser -->`.
 """
@@ -24,6 +25,7 @@ from schema.ids import parse_node_id
 
 ROOT: Final = Path(__file__).parents[1]
 ADDRESS: Final = "http://127.0.0.1:8000"
+_SOCKET_ADDRESS: Final = ADDRESS.replace("http", "ws")
 
 _FENCE: Final = re.compile(
     r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
@@ -39,12 +41,13 @@ _MAC_SIZE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block; `reason` says why it is not run, where it is not."""
+    """A fenced block; `file` is its name where it is one, and `reason` says why it is not run, where it is not."""
 
     language: str
     text: str
     line: int
     reason: str | None
+    file: str | None = None
 
 
 def pages() -> list[Path]:
@@ -65,7 +68,11 @@ def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text()
     for match in _FENCE.finditer(text):
         line = text.count("\n", 0, match.start("info")) + 1
-        yield Block(match["info"].strip(), match["text"], line, match["reason"])
+        language, _, file = match["info"].strip().partition(" ")
+        if "." in file:
+            yield Block(language, match["text"], line, match["reason"], file)
+        else:
+            yield Block(match["info"].strip(), match["text"], line, match["reason"])
 
 
 def prose(page: Path) -> str:
@@ -120,7 +127,7 @@ class Likeness:
     """
 
     def __init__(self, address: str) -> None:
-        self._real = {ADDRESS: address}
+        self._real = {ADDRESS: address, _SOCKET_ADDRESS: address.replace("http", "ws")}
 
     def request(self, text: str) -> str:
         """What a reader with this service before him would send."""

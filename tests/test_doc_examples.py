@@ -19,12 +19,13 @@ import pytest
 
 from gateway.demo import KEY
 from gateway.settings import PREFIX
+from tests.clients.service import PACKAGES, require_packages
 from tests.components import require_program
 from tests.documentation import ROOT, Block, Likeness, blocks, commands, known_targets, make_targets, page_name
 
 _RUN: Final = {"graphql", "sh", "js"}
 _ANSWERS: Final = {"json", "text"}
-_PROGRAMS: Final = {"curl", "gateway"}
+_PROGRAMS: Final = {"curl", "gateway", "npx"}
 _SECONDS: Final = 60
 
 
@@ -37,10 +38,19 @@ class Demo:
         self._folder = folder
         self._environment = environment
 
+    def save(self, name: str, text: str) -> None:
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
     def shell(self, command: str) -> str:
+        if "npx " in command:
+            self._link_packages()
         return self._output(["bash", "-ec", command])
 
     def node(self, program: str) -> str:
+        if "import " in program:
+            self._link_packages()
         return self._output([str(require_program("node")), "--input-type=module", "--eval", program])
 
     def graphql(self, query: str, variables: Any) -> Any:
@@ -52,6 +62,12 @@ class Demo:
         except HTTPError as error:
             with error:
                 return json.load(error)
+
+    def _link_packages(self) -> None:
+        require_packages()
+        link = self._folder / PACKAGES.name
+        if not link.exists():
+            link.symlink_to(PACKAGES)
 
     def _output(self, command: list[str]) -> str:
         done = subprocess.run(
@@ -120,12 +136,12 @@ def test_examples(page: Path, tmp_path: Path) -> None:
 
 def _below(all_blocks: list[Block], position: int) -> list[Block]:
     """The variables and the answer that belong to a block."""
-    if all_blocks[position].language not in _RUN:
+    if all_blocks[position].file or all_blocks[position].language not in _RUN:
         return []
     rest = iter(all_blocks[position + 1 :])
     found = []
     for block in rest:
-        if block.language not in _ANSWERS | {"json variables"}:
+        if block.file or block.language not in _ANSWERS | {"json variables"}:
             break
         found.append(block)
         if block.language in _ANSWERS:
@@ -134,10 +150,13 @@ def _below(all_blocks: list[Block], position: int) -> list[Block]:
 
 
 def _check(demo: Demo, likeness: Likeness, block: Block, below: list[Block]) -> None:
-    assert block.language in _RUN, f"a block of {block.language!r} that is not run needs a reason"
+    assert block.file or block.language in _RUN, f"a block of {block.language!r} that is not run needs a reason"
     answer = next((each for each in below if each.language in _ANSWERS), None)
     given = next((each.text for each in below if each.language == "json variables"), "null")
     request = likeness.request(block.text)
+    if block.file is not None:
+        demo.save(block.file, request)
+        return
     if block.language == "graphql":
         assert answer is not None, "the answer is missing"
         likeness.check(json.loads(answer.text), demo.graphql(request, json.loads(likeness.request(given))))
