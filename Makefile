@@ -75,6 +75,11 @@ schema-changes: .venv/dev ## Prints what breaks clients of the last release; fai
 release-schema: .venv/dev ## Takes schema.graphql as that of the release, for the target above.
 	$(BIN)/python -m tests.schema_changes release
 
+.PHONY: example
+example: .venv/run examples/web/node_modules/.package-lock.json ## Starts the demo service with the example front end before it; needs Node.
+	@npm run --silent --prefix examples/web build
+	@node examples/web/serve.mjs $(BIN)/gateway demo
+
 # Needs Node. What it writes is committed: docs/decisions/0013.
 .PHONY: graphiql
 graphiql: ## Builds the GraphiQL page into the package; needs Node.
@@ -96,6 +101,11 @@ lock: ## Resolves the dependencies anew; needs uv.
 .PHONY: clean
 clean: ## Removes the virtual environment and all caches.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+
+# npm leaves a lock file of its own with what it installed.
+examples/web/node_modules/.package-lock.json: examples/web/package-lock.json
+	@npm ci --silent --prefix examples/web
+	@touch $@
 
 # The stamps say for which lock file the environment was made.
 .venv/run: requirements.txt pyproject.toml

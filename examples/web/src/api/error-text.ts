@@ -1,0 +1,10 @@
+import { CombinedGraphQLErrors, ServerError, ServerParseError } from "@apollo/client/errors";
+
+/** What to tell a person. The service's own messages are written for people. */
+export function errorText(error: unknown): string {
+  if (CombinedGraphQLErrors.is(error)) return error.errors.map(({ message }) => message).join(" ");
+  if (ServerError.is(error) || ServerParseError.is(error)) {
+    return `The service answered ${error.statusCode}, and nothing that this page understands.`;
+  }
+  return "The service cannot be reached.";
+}
