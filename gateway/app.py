@@ -31,7 +31,6 @@ from gateway.http.graphql.runner import Runner, RunnerOptions
 from gateway.http.graphql.websocket import WebSocketTransport
 from gateway.http.graphql.websocket_session import WebSocketOptions
 from gateway.http.health import HealthEndpoints
-from gateway.http.metrics import Metrics
 from gateway.http.openapi import OpenApiEndpoint
 from gateway.http.proxies import PublicAddress
 from gateway.http.rest import RestEndpoints
@@ -111,7 +110,10 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
         if graphiql is not None:
             app.add_routes(graphiql.routes())
         if settings.metrics:
-            Metrics(source.document_ids).install(app)
+            # Not before: prometheus_client chooses how it counts when it is imported.
+            from gateway.http.metrics import Metrics  # noqa: PLC0415
+
+            Metrics(source.document_ids, are_shared=settings.workers > 1).install(app)
         yield app
 
 

@@ -20,6 +20,7 @@ from gateway.http.protocol import ServerOptions, ServiceRunner
 from gateway.settings import Settings
 from gateway.storage.engine import Database
 from gateway.storage.migrations import SchemaState, schema_state
+from gateway.workers import Supervised
 
 log = structlog.get_logger(__name__)
 
@@ -32,33 +33,44 @@ class NotMigrated(Exception):
     """The database's schema is not the code's; the text says what to do."""
 
 
-async def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
+async def serve(
+    settings: Settings, on_ready: Callable[[str], None] | None = None, supervised: Supervised | None = None
+) -> None:
     """Serves until SIGINT or SIGTERM, then lets requests under way end. `on_ready` gets the address.
 
-    Raises NotMigrated, OSError where the address is taken, and Unavailable where the database is gone.
+    A supervised one shares its port, and ends with its supervisor. Raises NotMigrated, OSError where the address is
+    taken, and Unavailable where the database is gone.
     """
     await _check_schema(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
+    if supervised is not None:
+        loop.add_reader(supervised.lifeline, stop.set)
     _allow_connections(settings.max_connections)
-    async with open_application(settings) as app, listening(app, settings) as port:
+    async with (
+        open_application(settings) as app,
+        listening(app, settings, shares_port=supervised is not None) as port,
+    ):
         address = _address(settings.host, port)
         log.info("serving", address=address)
         if on_ready is not None:
             on_ready(address)
+        if supervised is not None:
+            supervised.tell_ready()
         await stop.wait()
         log.info("stopping")
 
 
 @asynccontextmanager
-async def listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
+async def listening(app: web.Application, settings: Settings, *, shares_port: bool = False) -> AsyncIterator[int]:
     """Yields the port. At the end, requests under way have `shutdown_timeout` to end."""
     runner = ServiceRunner(app, server_options(settings), shutdown_timeout=settings.shutdown_timeout)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG).start()
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG, reuse_port=shares_port or None)
+        await site.start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

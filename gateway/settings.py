@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.storage.engine import DatabaseConfig, parse_url
@@ -90,6 +90,15 @@ _DEFAULT_PORTS = {("http", "80"), ("https", "443")}
 Origin = Annotated[str, BeforeValidator(_origin)]
 
 
+def _workers(count: int, info: ValidationInfo) -> int:
+    # Absent where it is wrong itself.
+    if count > 1 and info.data.get("rate_limits") and info.data.get("redis_url") is None:
+        raise ValueError(
+            "more than one cannot count requests together: GATEWAY_RATE_LIMITS needs GATEWAY_REDIS_URL then"
+        )
+    return count
+
+
 class Settings(BaseSettings):
     """Times are in seconds, at most an hour; sizes are in bytes. A variable that is empty counts as not set."""
 
@@ -162,6 +171,13 @@ class Settings(BaseSettings):
     )
     metrics: bool = Field(
         False, description="Whether `/metrics` answers, for Prometheus. Keep it from the public, at the proxy."
+    )
+    workers: Annotated[int, AfterValidator(_workers)] = Field(
+        1,
+        ge=1,
+        le=256,
+        description="How many processes share the port, each on a core of its own; `gateway serve --workers` says the "
+        "same. Connections, also those of the database, and memory are counted for each.",
     )
     max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
     document_cache_size: int = Field(

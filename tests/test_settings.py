@@ -69,6 +69,7 @@ WRONG = {
     "redis_url": ("hunter2", "http://:hunter2@host", "redis://:hunter2@host:port/0"),
     "rate_limits": ("hunter2",),
     "trusted_proxies": ("hunter2", "10.0.0.0/8", '"hunter2"', '["hunter2"]', "{}", "[", '["10.0.0.1/8"]'),
+    "workers": ("hunter2", "0", "257"),
     "max_body_size": ("hunter2", "0"),
     "operation_timeout": ("hunter2", "0"),
     "introspection": ("hunter2",),

@@ -15,7 +15,7 @@ import click
 from gateway import __version__, demo
 from gateway.cli.documents import documents_group
 from gateway.cli.keys import keys_group
-from gateway.cli.running import fail, now, opened, read_settings, run, with_database
+from gateway.cli.running import fail, now, opened, read_settings, run, supervise, with_database
 from gateway.logs import configure_logs
 from gateway.server import serve
 from gateway.storage.engine import Database
@@ -35,11 +35,15 @@ def main() -> None:
 
 
 @main.command("serve")
-def serve_command() -> None:
+@click.option("--workers", type=int, help="How many processes share the port; GATEWAY_WORKERS says the same.")
+def serve_command(workers: int | None) -> None:
     """Serve until SIGINT or SIGTERM. The database must be migrated."""
-    settings = read_settings()
+    settings = read_settings() if workers is None else read_settings(workers=workers)
     configure_logs(settings.log_level, settings.log_format)
-    run(serve(settings))
+    if settings.workers == 1:
+        run(serve(settings))
+    else:
+        supervise(settings)
 
 
 @main.command("migrate")

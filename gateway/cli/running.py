@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from tempfile import TemporaryDirectory
 from typing import NoReturn, TypeVar
 
 import click
@@ -14,19 +16,21 @@ import uvloop
 from gateway.errors import Unavailable
 from gateway.http.graphql.persisted import BadManifest
 from gateway.logs import configure_logs
-from gateway.server import NotMigrated
+from gateway.server import NotMigrated, serve
 from gateway.settings import InvalidSettings, Settings, load_settings
 from gateway.storage.engine import Database
 from gateway.storage.keys import KeyProblem
 from gateway.storage.migrations import SchemaState, SchemaTooNew, schema_state
+from gateway.workers import Supervisor, WorkerFailed, reserved_port
 from gateway.workspace import WorkspaceError
 
 T = TypeVar("T")
 
 
-def read_settings() -> Settings:
+def read_settings(**given: object) -> Settings:
+    """`given` on the command line, which comes before the environment."""
     try:
-        return load_settings()
+        return load_settings(**given)
     except InvalidSettings as error:
         fail(*error.problems, code=2)
 
@@ -73,7 +77,36 @@ def run(work: Awaitable[T]) -> T:
     except BadManifest as error:
         fail(str(error))
     except OSError as error:
-        fail(f"Cannot listen: {error.strerror or error}")
+        _cannot_listen(error)
+
+
+def supervise(settings: Settings) -> None:
+    """Serves in as many processes as the settings say."""
+    try:
+        reserved, port = reserved_port(settings.host, settings.port)
+    except OSError as error:
+        _cannot_listen(error)
+    mine = settings.model_copy(update={"port": port})
+    with reserved, TemporaryDirectory(prefix="gateway-metrics-") as figures:
+        # prometheus_client reads it when it is imported, as late as here.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
+
+        supervisor = Supervisor(
+            settings.workers,
+            lambda supervised: run(serve(mine, supervised=supervised)),
+            settings.shutdown_timeout,
+            note_end=mark_process_dead,
+        )
+        try:
+            supervisor.run()
+        except WorkerFailed as failed:
+            # The worker has said why.
+            raise SystemExit(failed.code) from None
+
+
+def _cannot_listen(error: OSError) -> NoReturn:
+    fail(f"Cannot listen: {error.strerror or error}")
 
 
 def fail(*lines: str, code: int = 1) -> NoReturn:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from gateway.http.boundary import LOG_FIELDS_KEY
@@ -23,13 +24,22 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Metrics:
-    """`documents` are the ids that may become a label: those of trusted documents."""
+    """`documents` are the ids that may become a label: those of trusted documents.
 
-    def __init__(self, documents: frozenset[str]) -> None:
+    Workers that share a port share their figures, through files (`PROMETHEUS_MULTIPROC_DIR` of prometheus_client), for
+    it is not known which of them is asked. Memory and CPU are of one process, so that they are left out then.
+    """
+
+    def __init__(self, documents: frozenset[str], *, are_shared: bool) -> None:
         self._documents = documents
         self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        GCCollector(registry=self._registry)
+        # What is shown; where figures are shared, one that reads those of all processes.
+        self._shown = CollectorRegistry() if are_shared else self._registry
+        if are_shared:
+            MultiProcessCollector(self._shown)  # type: ignore[no-untyped-call]  # its package's only one
+        else:
+            ProcessCollector(registry=self._registry)
+            GCCollector(registry=self._registry)
         self._requests = Counter(
             "gateway_requests", "Requests that were answered.", ["route", "method", "status"], registry=self._registry
         )
@@ -40,7 +50,10 @@ class Metrics:
             registry=self._registry,
         )
         self._under_way = Gauge(
-            "gateway_requests_under_way", "Requests and streams that are not answered yet.", registry=self._registry
+            "gateway_requests_under_way",
+            "Requests and streams that are not answered yet.",
+            registry=self._registry,
+            multiprocess_mode="livesum",
         )
         self._by_document = Counter(
             "gateway_documents", "GraphQL requests by trusted document.", ["document_id"], registry=self._registry
@@ -73,7 +86,7 @@ class Metrics:
                 self._by_document.labels(document_id).inc()
 
     async def _show(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=generate_latest(self._shown), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
