@@ -16,6 +16,11 @@ run: .venv/run ## Starts the service on SQLite with a demo workspace.
 .PHONY: install
 install: .venv/dev ## Installs everything for development into .venv.
 
+.PHONY: generators
+generators: tests/codegen/.venv/installed ## Installs the code generators that tests run; needs Node.
+	npm ci --silent --prefix tests/codegen
+	npm ci --silent --prefix tests/codegen/apollo-ios
+
 .PHONY: test
 test: .venv/dev ## Runs all tests; those that need a component that is not here are skipped, but not in CI.
 	$(BIN)/pytest -n auto --dist loadfile
@@ -97,10 +102,11 @@ lock: ## Resolves the dependencies anew; needs uv.
 	uv pip compile $(LOCK) --group build -o requirements-build.txt
 	uv pip compile $(LOCK) pyproject.toml -o requirements.txt
 	uv pip compile $(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	uv pip compile $(LOCK) --group generators -o tests/codegen/requirements.txt
 
 .PHONY: clean
 clean: ## Removes the virtual environment and all caches.
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .venv tests/codegen/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
 
 # npm leaves a lock file of its own with what it installed.
 examples/web/node_modules/.package-lock.json: examples/web/package-lock.json
@@ -119,4 +125,10 @@ examples/web/node_modules/.package-lock.json: examples/web/package-lock.json
 
 .venv/dev: requirements-dev.txt .venv/run
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Clients have an environment of their own, and what generates them wants an older graphql-core than the service.
+tests/codegen/.venv/installed: tests/codegen/requirements.txt
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
