@@ -33,7 +33,7 @@ _CONNECTIONS: Final = 6
 _PIPELINED: Final = 8
 # How many different operations there are; Hypothesis takes its time for each.
 _OPERATIONS: Final = 500
-_MAX_SHOWN: Final = 100_000
+_MAX_SHOWN: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,14 @@ async def running_service() -> AsyncIterator[Service]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             service = Service(probe.getsockname()[1], Path(folder) / "log")
-        settings = {"database_url": server.create(), "port": service.port, "log_level": "error", "graphiql": False}
+        settings = {
+            "database_url": server.create(),
+            "port": service.port,
+            "log_level": "error",
+            "graphiql": False,
+            # A busy machine is no finding.
+            "websocket_init_timeout": 60,
+        }
         with (Path(folder) / "log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "gateway", "serve", stdout=log, stderr=log, env=environment(settings)
