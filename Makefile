@@ -43,6 +43,15 @@ plan-proof: .venv/dev ## Runs 100,000 random operations from plans and with grap
 slow-clients: .venv/dev ## Prints what 1,000 slow sockets do to the latency of another client.
 	$(BIN)/python -m benchmarks.slow_clients
 
+BENCH_OPTIONS ?=
+.PHONY: bench
+bench: .venv/dev benchmarks/peers/.ready ## Measures the service beside its peers, and writes benchmarks/RESULTS.md; 12 minutes, needs Node and wrk.
+	$(BIN)/python -m benchmarks.bench $(BENCH_OPTIONS)
+
+.PHONY: bench-quick
+bench-quick: .venv/dev benchmarks/peers/.ready ## Two operations against two peers, in 3 minutes; only prints.
+	$(BIN)/python -m benchmarks.bench --quick
+
 .PHONY: conformance
 conformance: .venv/dev ## Prints how well the service keeps its promises, and writes docs/conformance.md; needs Node.
 	npm ci --silent --prefix tests/node
@@ -104,9 +113,15 @@ lock: ## Resolves the dependencies anew; needs uv.
 	uv pip compile $(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	uv pip compile $(LOCK) --group generators -o tests/codegen/requirements.txt
 
+PEERS := benchmarks/peers
+.PHONY: lock-peers
+lock-peers: ## Resolves the dependencies of the benchmarks' peers anew; needs uv and npm.
+	uv pip compile $(LOCK) $(PEERS)/requirements.in -o $(PEERS)/requirements.txt
+	npm update --silent --package-lock-only --prefix $(PEERS)
+
 .PHONY: clean
 clean: ## Removes the virtual environment and all caches.
-	rm -rf .venv tests/codegen/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .venv tests/codegen/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info benchmarks/peers/.venv benchmarks/peers/node_modules benchmarks/peers/.ready
 
 # npm leaves a lock file of its own with what it installed.
 examples/web/node_modules/.package-lock.json: examples/web/package-lock.json
@@ -131,4 +146,12 @@ examples/web/node_modules/.package-lock.json: examples/web/package-lock.json
 tests/codegen/.venv/installed: tests/codegen/requirements.txt
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# better-sqlite3 is compiled where no ready binary can be had: a minute, and only the first time.
+benchmarks/peers/.ready: benchmarks/peers/requirements.txt benchmarks/peers/package-lock.json
+	@command -v npm > /dev/null || { echo "npm is not installed; Debian's package is npm." >&2; exit 1; }
+	@test -x $(PEERS)/.venv/bin/python || $(PYTHON) -m venv $(PEERS)/.venv
+	$(PEERS)/.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r $(PEERS)/requirements.txt
+	npm ci --silent --prefix $(PEERS)
 	@touch $@

@@ -1,0 +1,1 @@
+"""`make bench`: the service beside its peers, all on the same data, in alternation."""
