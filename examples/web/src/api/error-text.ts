@@ -4,7 +4,7 @@ import { CombinedGraphQLErrors, ServerError, ServerParseError } from "@apollo/cl
 export function errorText(error: unknown): string {
   if (CombinedGraphQLErrors.is(error)) return error.errors.map(({ message }) => message).join(" ");
   if (ServerError.is(error) || ServerParseError.is(error)) {
-    return `The service answered ${error.statusCode}, and nothing that this page understands.`;
+    return `The service could not answer (status ${String(error.statusCode)}).`;
   }
   return "The service cannot be reached.";
 }
