@@ -20,6 +20,7 @@ from gateway import demo
 from tests.components import missing, require_program
 from tests.databases import SQLiteServer
 from tests.documentation import ROOT
+from tests.http.page import BROWSER_OPTIONS
 from tests.processes import Running, environment
 
 SOURCE: Final = ROOT / "examples/web"
@@ -72,6 +73,7 @@ async def play(node: Path, served: Running, scenario: str) -> Any:
         "scenario": scenario,
         "address": address,
         "browser": str(browser),
+        "options": BROWSER_OPTIONS,
         "key": demo.KEY,
         "wrongKey": "phx_wrong",
         "artifacts": str(ARTIFACTS),

@@ -2,16 +2,7 @@
 // tests/http/test_graphiql.py calls it and judges.
 import { chromium } from "playwright-core";
 
-const { address, browser: executablePath, key, wrongKey, screenshot, colorScheme } = JSON.parse(process.argv[2]);
-const args = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+const { address, browser: executablePath, options: args, key, wrongKey, screenshot, colorScheme } = JSON.parse(process.argv[2]);
 const browser = await chromium.launch({ executablePath, args });
 const context = await browser.newContext({ viewport: { width: 1440, height: 860 }, colorScheme });
 context.setDefaultTimeout(60_000);

@@ -22,8 +22,7 @@ document.getElementById("out").textContent = JSON.stringify(outcome);
 </script>"""
 _OUTCOME: Final = re.compile(r'<pre id="out">(.+?)</pre>', re.DOTALL)
 # Nothing that asks a server elsewhere.
-_OPTIONS: Final = (
-    "--headless",
+BROWSER_OPTIONS: Final = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -31,9 +30,8 @@ _OPTIONS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--virtual-time-budget=20000",
-    "--dump-dom",
 )
+_OPTIONS: Final = ("--headless", *BROWSER_OPTIONS, "--virtual-time-budget=20000", "--dump-dom")
 
 
 class Page:

@@ -21,6 +21,7 @@ from tests.components import missing, require_program
 from tests.conftest import Serve, serving
 from tests.databases import SQLiteServer
 from tests.documentation import ROOT
+from tests.http.page import BROWSER_OPTIONS
 from tests.http.raw import port_of
 from tests.keys import ADA, bearer
 
@@ -187,6 +188,7 @@ async def test_in_chromium(sqlite: SQLiteServer, color_scheme: str) -> None:
         task = {
             "address": address,
             "browser": str(browser),
+            "options": BROWSER_OPTIONS,
             "key": ADA,
             "wrongKey": "phx_wrong",
             "colorScheme": color_scheme,

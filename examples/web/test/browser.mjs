@@ -1,19 +1,9 @@
 // Windows of Chromium with the page in them, and what a user does there.
 import { chromium } from "playwright-core";
 
-const ARGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
 /** `complaints` and `hosts` tell what went wrong, and who was asked, in any window. */
-export async function launch({ browser: executablePath, address }) {
-  const browser = await chromium.launch({ executablePath, args: ARGS });
+export async function launch({ browser: executablePath, options: args, address }) {
+  const browser = await chromium.launch({ executablePath, args });
   const complaints = [];
   const hosts = new Set();
   return {
