@@ -166,6 +166,7 @@ class Page(Generic[T]):
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LENGTH = len("2019-08-24T14:15:22.123456+00:00")
 
 
 def to_microseconds(time: datetime) -> int:
@@ -179,4 +180,6 @@ def from_microseconds(microseconds: int) -> datetime:
 
 def format_time(time: datetime) -> str:
     """A time in UTC as `2019-08-24T14:15:22.123456Z`: always six decimals (contract/rest.md, 'A folder')."""
-    return time.isoformat(timespec="microseconds")[:26] + "Z"
+    text = time.isoformat()
+    # Without a fraction, the time is too short by it.
+    return text[:26] + "Z" if len(text) == _LENGTH else time.isoformat(timespec="microseconds")[:26] + "Z"

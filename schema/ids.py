@@ -34,6 +34,9 @@ def parse_node_id(text: str) -> tuple[str, str] | None:
 
 def raw_id(text: str, type_name: str) -> str:
     """The raw id of a Node id of that type; any other text as it is, for numbers and `@current` stand for themselves."""
+    if text.isdecimal():
+        # No Node id begins with a digit: its type's name does not.
+        return text
     parsed = parse_node_id(text)
     return parsed[1] if parsed is not None and parsed[0] == type_name else text
 

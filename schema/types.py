@@ -46,7 +46,7 @@ class PersistedFolder(Node):
 
     @strawberry.field(description="The environment that the folder belongs to.")
     async def environment(self, info: Info) -> Environment:
-        found = await info.context.load.environment.load(self.environment_number)
+        found = await info.context.environment(self.environment_number)
         # It may be gone by now, or the key's right to see it.
         return Environment.of(info.context.caller.require_reach(found))
 
@@ -119,7 +119,7 @@ async def folders_in_place(
     cursors = context.cursors.bind(field, str(context.caller.user_id), number, surface, wanted.types)
     window: Window[tuple[str]] = window_of(cursors, _type_key, first, after, last, before)
     grant = await context.read_grant(place, surface)
-    folders = [folder for folder in await context.load.place.load(grant) if wanted.matches(folder)]
+    folders = [folder for folder in await context.folders_at(grant) if wanted.matches(folder)]
 
     async def count() -> int:
         return len(folders)
@@ -132,7 +132,7 @@ async def folder_of_type(
     context: Context, place: PlaceRef, surface: Surface, folder_type: FolderType
 ) -> PersistedFolder | None:
     grant = await context.read_grant(place, surface)
-    for folder in await context.load.place.load(grant):
+    for folder in await context.folders_at(grant):
         if folder.type is folder_type:
             return PersistedFolder.of(folder)
     return None
@@ -233,7 +233,7 @@ class Project(Node):
 
     @strawberry.field(description="The environment that the project routes of the REST endpoints stand for.")
     async def primary_environment(self, info: Info) -> Environment:
-        environment = await info.context.load.environment.load(self.record.id)
+        environment = await info.context.environment(self.record.id)
         return Environment.of(info.context.caller.require_reach(environment))
 
     @strawberry.field(description="The environments that the viewer's key may reach, by number.")

@@ -26,22 +26,28 @@ class Current(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Environments by number, or else a current one; and on which surfaces folders will be read there."""
+    """Environments by number, or else a current one; and on which surfaces folders will be read there.
+
+    `has_several` tells that more than one field will read.
+    """
 
     environments: tuple[int, ...] = ()
     current: Current | None = None
     surfaces: tuple[Surface, ...] = ()
+    has_several: bool = False
 
     @classmethod
-    def at(cls, places: Collection[PlaceRef], surfaces: Collection[Surface] = ()) -> Forecast:
-        """At `places`; with them, folders on each of the surfaces. `@current` beside numbers is left to chance."""
+    def at(
+        cls, places: Collection[PlaceRef], surfaces: Collection[Surface] = (), *, has_several: bool = False
+    ) -> Forecast:
+        """At `places`; with them, folders on each of the surfaces. Nothing where `@current` stands beside others."""
         numbers = tuple({number for place in places if (number := parse_number(place.id)) is not None})
+        currents = {place.is_project for place in places if place.id == CURRENT}
+        if len(currents) + bool(numbers) != 1:
+            return NO_FORECAST
         if numbers:
-            return cls(numbers, None, tuple(surfaces))
-        for place in places:
-            if place.id == CURRENT:
-                return cls((), Current.PROJECT if place.is_project else Current.ENVIRONMENT, tuple(surfaces))
-        return NO_FORECAST
+            return cls(numbers, None, tuple(surfaces), has_several)
+        return cls((), Current.PROJECT if True in currents else Current.ENVIRONMENT, tuple(surfaces), has_several)
 
 
 NO_FORECAST: Final = Forecast()
@@ -50,17 +56,18 @@ NO_FORECAST: Final = Forecast()
 class ReadAhead:
     """`environments` has all that were asked for by number; None where there is none."""
 
-    __slots__ = ("_folders", "_surfaces", "_user_id", "environments")
+    __slots__ = ("_folders", "_surfaces", "_user_id", "environments", "has_several")
 
     def __init__(
         self,
         user_id: UUID | None,
+        forecast: Forecast,
         environments: Mapping[int, Environment | None],
-        surfaces: tuple[Surface, ...],
         folders: Mapping[tuple[int, Surface], list[Folder]],
     ) -> None:
         self._user_id = user_id
-        self._surfaces = surfaces
+        self._surfaces = forecast.surfaces
+        self.has_several = forecast.has_several
         self._folders = folders
         self.environments = environments
 
@@ -72,4 +79,4 @@ class ReadAhead:
         return tuple(self._folders.get((number, grant.surface), ()))
 
 
-NOTHING_AHEAD: Final = ReadAhead(None, {}, (), {})
+NOTHING_AHEAD: Final = ReadAhead(None, NO_FORECAST, {}, {})

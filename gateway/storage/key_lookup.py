@@ -194,7 +194,7 @@ def _read_ahead(caller: Caller, forecast: Forecast, lookup: _Lookup, rows: Seque
                 places.setdefault((folder.environment_id, folder.surface), []).append(folder)
     for each in places.values():
         each.sort(key=_type_of)
-    return ReadAhead(caller.user_id, found, forecast.surfaces if found else (), places)
+    return ReadAhead(caller.user_id, forecast, found, places)
 
 
 def _type_of(folder: Folder) -> str:

@@ -150,10 +150,20 @@ async def test_an_upsert_is_one_statement(client: ClientSession) -> None:
     driver = GraphQLDriver(client)
     place = Place("environment", "1")
     drafts = [{"type": each} for each in ("home", "pinned", "custom_products")]
-    for _ in range(2):
-        for folders in (drafts[:1], drafts):
-            with counted_statements() as sent:
-                assert (await driver.upsert_all(ADA, place, "web", folders)).status == 200  # type: ignore[arg-type]
-            # The key, the environment, the write.
-            assert len(sent) == 3
-            assert "ON CONFLICT" in sent[-1]
+    counts = []
+    for folders in (drafts[:1], drafts, drafts[:1], drafts):
+        with counted_statements() as sent:
+            assert (await driver.upsert_all(ADA, place, "web", folders)).status == 200  # type: ignore[arg-type]
+        assert "ON CONFLICT" in sent[-1]
+        counts.append(len(sent))
+    # The key, the environment, the write; the environment comes with the key where the document is known.
+    assert counts == [3, 2, 2, 2]
+
+
+@pytest.mark.parametrize("name", ["lists of places", "lists of one place", "folders by type", "environments"])
+async def test_what_a_known_document_reads_comes_with_the_key(many: ClientSession, name: str) -> None:
+    document = DOCUMENTS[name](_MANY) + " # known"
+    await execute(many, document, ADA)
+    with counted_statements() as sent:
+        await execute(many, document, ADA)
+    assert len(sent) == 1, sent

@@ -20,7 +20,7 @@ from gateway.http.graphiql import GraphiQL
 from gateway.http.graphql.documents import BoundedTexts
 from gateway.http.graphql.errors import RequestRefused, render_error
 from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, best_media_type
-from gateway.http.graphql.request import read_request
+from gateway.http.graphql.request import GraphQLRequest, read_request
 from gateway.http.graphql.runner import Answer, Prepared, Runner
 from gateway.http.graphql.sse import HEADERS as EVENT_STREAM_HEADERS
 from gateway.http.graphql.sse import LAST_EVENT_ID, EventStream, refused_answers
@@ -30,6 +30,7 @@ from gateway.http.graphql.websocket import WebSocketTransport, wants_websocket
 from gateway.http.json import encode_json
 from gateway.http.rate_limits import rate_limit_headers
 from gateway.http.rest_errors import error_headers
+from gateway.storage.ahead import NO_FORECAST, NOTHING_AHEAD, ReadAhead
 from gateway.throttling import RateLimitState, Throttle
 
 _METHODS: Final = ("GET", "POST", "HEAD")
@@ -44,6 +45,16 @@ class EndpointOptions:
     stream_send_timeout: float
     http_status_profile: Profile
     introspection_is_public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Who calls, and what was read along with the key; `sent` where it was looked at already."""
+
+    caller: Caller | None = None
+    ahead: ReadAhead = NOTHING_AHEAD
+    rate_limit: RateLimitState | None = None
+    sent: GraphQLRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +109,12 @@ class GraphQLEndpoint:
             media_type = self._negotiate(request)
             if media_type == HTML and self._graphiql is not None:
                 return self._graphiql.page(headers)
-            caller, rate_limit = await self._admit(request)
-            if rate_limit is not None:
-                headers |= rate_limit_headers(rate_limit)
+            visit = await self._admit(request)
+            if visit.rate_limit is not None:
+                headers |= rate_limit_headers(visit.rate_limit)
             if media_type == EVENT_STREAM:
-                return await self._stream(request, caller, rate_limit, headers)
-            served = await self._answer(request, caller, rate_limit)
+                return await self._stream(request, visit, headers)
+            served = await self._answer(request, visit)
             body = served.answer.body
             status = executed_status(
                 media_type, has_errors=served.answer.has_errors, profile=self._options.http_status_profile
@@ -140,43 +151,52 @@ class GraphQLEndpoint:
             raise MethodNotAllowed(request.method)
         return media_type
 
-    async def _admit(self, request: web.Request) -> tuple[Caller | None, RateLimitState | None]:
-        """A wrong key is refused before anything else is looked at; no key is no caller."""
+    async def _admit(self, request: web.Request) -> _Visit:
+        """A wrong key is refused before anything else is said; no key is no caller."""
         credential = find_in_header(request)
         if credential is None:
-            return None, None
-        caller = await self._callers.authenticate(credential.key, credential.found_in)
-        return caller, await self._throttle.hit(caller) if self._throttle else None
+            return _Visit()
+        sent = await self._arrived(request)
+        forecast = NO_FORECAST if sent is None else self._runner.forecast(sent)
+        admitted = await self._callers.admit(credential.key, credential.found_in, forecast)
+        rate_limit = await self._throttle.hit(admitted.caller) if self._throttle else None
+        return _Visit(admitted.caller, admitted.ahead, rate_limit, sent)
 
-    async def _answer(self, request: web.Request, caller: Caller | None, rate_limit: RateLimitState | None) -> _Served:
-        prepared = await self._prepare(request, caller)
-        sent = prepared.request
+    async def _arrived(self, request: web.Request) -> GraphQLRequest | None:
+        """What was sent, where all of it is here and well-formed: of anything else, the key's check comes first."""
+        if not request.content.is_eof() or hdrs.CONTENT_ENCODING in request.headers:
+            return None
+        try:
+            return await read_request(request, self._options.max_body_size)
+        except GatewayError:
+            return None
+
+    async def _answer(self, request: web.Request, visit: _Visit) -> _Served:
+        prepared = await self._prepare(request, visit)
         if prepared.kind is OperationType.SUBSCRIPTION:
             raise InvalidInput("A subscription needs a WebSocket, or 'Accept: text/event-stream'.")
         request_id = request[REQUEST_ID_KEY]
-        if prepared.document.is_public and not sent.variables:
+        if prepared.document.is_public and not prepared.request.variables:
             return await self._public_answer(prepared, request_id)
-        context = self._runner.context(caller, rate_limit)
+        context = self._runner.context(visit.caller, visit.rate_limit, ahead=visit.ahead)
         return _Served(await self._runner.execute(prepared, context, request_id))
 
-    async def _prepare(self, request: web.Request, caller: Caller | None) -> Prepared:
-        sent = await read_request(request, self._options.max_body_size)
-        prepared = self._runner.prepare(sent, caller)
+    async def _prepare(self, request: web.Request, visit: _Visit) -> Prepared:
+        sent = visit.sent or await read_request(request, self._options.max_body_size)
+        prepared = self._runner.prepare(sent, visit.caller)
         request[LOG_FIELDS_KEY] = {"operation": sent.operation_name, "document_id": prepared.document_id}
         if prepared.kind is OperationType.MUTATION and request.method != "POST":
             raise MethodNotAllowed(request.method)
         return prepared
 
-    async def _stream(
-        self, request: web.Request, caller: Caller | None, rate_limit: RateLimitState | None, headers: dict[str, str]
-    ) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, visit: _Visit, headers: dict[str, str]) -> web.StreamResponse:
         request_id = request[REQUEST_ID_KEY]
         try:
-            prepared = await self._prepare(request, caller)
+            prepared = await self._prepare(request, visit)
         except RequestRefused as refused:
             answers = refused_answers(refused)
         else:
-            context = self._runner.context(caller, rate_limit, request.headers.get(LAST_EVENT_ID))
+            context = self._runner.context(visit.caller, visit.rate_limit, request.headers.get(LAST_EVENT_ID))
             answers = self._runner.answers(prepared, context, request_id)
         headers = {**headers, REQUEST_ID: request_id}
         if request.method == hdrs.METH_HEAD:

@@ -14,7 +14,7 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType,
 
 from gateway.access import Caller
 from gateway.errors import GatewayError, NotAuthenticated, ServerError, Timeout
-from gateway.http.graphql.documents import Document, Documents, Operation
+from gateway.http.graphql.documents import BoundedTexts, Document, Documents, Operation
 from gateway.http.graphql.errors import (
     BAD_USER_INPUT,
     TOO_COMPLEX,
@@ -27,9 +27,11 @@ from gateway.http.graphql.limits import LimitExceeded, Limits, check_variables
 from gateway.http.graphql.persisted import DocumentSource
 from gateway.http.graphql.request import GraphQLRequest
 from gateway.http.json import encode_json
+from gateway.storage.ahead import NO_FORECAST, NOTHING_AHEAD, Forecast, ReadAhead
 from gateway.throttling import RateLimitState
 from schema.connections import MAX_PAGE_SIZE
 from schema.context import Context, Services
+from schema.forecast import OperationForecast
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +87,8 @@ class Runner:
         self._source = source
         self._limits = limits
         self._options = options
+        # By text, for each operation in it: of documents that passed.
+        self._forecasts: BoundedTexts[dict[str | None, OperationForecast]] = BoundedTexts()
         self._documents = Documents(
             schema, limits, options.max_validation_errors, MAX_PAGE_SIZE, options.document_cache_size
         )
@@ -102,15 +106,31 @@ class Runner:
             operation.size.check(request.variables, self._limits)
         except LimitExceeded as exceeded:
             raise RequestRefused([exceeded.error()], TOO_COMPLEX) from None
+        if self._forecasts.get(asked.text) is None:
+            forecasts = {name: OperationForecast(each.node) for name, each in document.operations.items()}
+            self._forecasts.put(asked.text, forecasts, len(asked.text))
         return Prepared(request, document, operation, asked.document_id)
+
+    def forecast(self, request: GraphQLRequest) -> Forecast:
+        """What the request will probably read, where its document is known. Refuses nothing: `prepare` does."""
+        try:
+            known = self._forecasts.get(self._source.find(request).text)
+        except (RequestRefused, GatewayError):
+            return NO_FORECAST
+        if not known:
+            return NO_FORECAST
+        name = request.operation_name
+        operation = next(iter(known.values())) if name is None else known.get(name)
+        return NO_FORECAST if operation is None else operation.of(request.variables)
 
     def context(
         self,
         caller: Caller | None,
         rate_limit: RateLimitState | None = None,
         last_event_id: str | None = None,
+        ahead: ReadAhead = NOTHING_AHEAD,
     ) -> Context:
-        return Context(self._services, caller, rate_limit, last_event_id)
+        return Context(self._services, caller, rate_limit, last_event_id, ahead)
 
     async def execute(self, prepared: Prepared, context: Context, request_id: str) -> Answer:
         """Runs a query or a mutation. Raises RequestRefused where the variables do not fit, and Timeout."""
