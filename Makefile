@@ -52,6 +52,10 @@ bench: .venv/dev benchmarks/peers/.ready ## Measures the service beside its peer
 bench-quick: .venv/dev benchmarks/peers/.ready ## Two operations against two peers, in 3 minutes; only prints.
 	$(BIN)/python -m benchmarks.bench --quick
 
+.PHONY: instructions
+instructions: .venv/dev ## Counts the instructions of a request; fails where they are over the recorded ones. RECORD=1 records.
+	$(BIN)/python -m benchmarks.instructions $(if $(RECORD),--record)
+
 .PHONY: conformance
 conformance: .venv/dev ## Prints how well the service keeps its promises, and writes docs/conformance.md; needs Node.
 	npm ci --silent --prefix tests/node

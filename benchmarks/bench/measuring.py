@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import sys
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,7 +15,7 @@ from benchmarks.bench import checks, wrk
 from benchmarks.bench.databases import Copy, loaded
 from benchmarks.bench.operations import DESCRIPTIONS, Case, Operation, cases
 from benchmarks.bench.results import Measured, median_of
-from benchmarks.bench.servers import GATEWAY, HANDWRITTEN, KINDS, Kind, Server, running
+from benchmarks.bench.servers import GATEWAY, HANDWRITTEN, KINDS, Server, running
 
 CONNECTIONS: Final = 32
 DOCUMENTS: Final = 10_000
@@ -65,7 +66,7 @@ def measure(database: str, plan: Plan, folder: Path) -> Measured:
 def _measure_aside(
     found: Measured, servers: Sequence[Server], copies: dict[str, Copy], asked: list[Case], plan: Plan, folder: Path
 ) -> None:
-    click.echo(f"{database_of(servers)}: one connection, memory, start", err=True)
+    click.echo(f"{found.database}: one connection, memory, start, two workers", err=True)
     pair = [server for server in servers if server.kind.name in {GATEWAY, HANDWRITTEN}]
     alone = _rounds(pair, Operation.A, asked, 1, plan, folder)
     found.alone = {name: median_of(each) for name, each in alone.items()}
@@ -74,12 +75,15 @@ def _measure_aside(
     found.memory_requests = _many_documents(gateway, asked, plan, folder)
     found.memory_after = gateway.usage().memory
     for _ in range(plan.rounds):
-        with _again(gateway.kind, copies[GATEWAY], plan, folder, asked[0]) as fresh:
+        with running(gateway.kind, copies[GATEWAY], _free_port(), plan.core, folder, asked[0]) as fresh:
             found.starts.append(fresh.seconds_to_first_answer)
+    two = gateway.kind._replace(name="two workers", command=_two_workers)
+    with running(two, copies[GATEWAY], _free_port(), plan.core, folder, asked[0]) as workers:
+        found.workers = median_of(_rounds([workers], Operation.A, asked, CONNECTIONS, plan, folder)[two.name])
 
 
-def database_of(servers: Sequence[Server]) -> str:
-    return servers[0].database
+def _two_workers(_: int) -> list[str]:
+    return [sys.executable, "-m", "gateway", "serve", "--workers", "2"]
 
 
 def _that_can(servers: Sequence[Server], operation: Operation) -> list[Server]:
@@ -123,12 +127,6 @@ def _many_documents(server: Server, asked: list[Case], plan: Plan, folder: Path)
             server, file, connections=CONNECTIONS, seconds=plan.seconds, start=sent // times, times=times
         ).count
     return sent
-
-
-@contextmanager
-def _again(kind: Kind, copy: Copy, plan: Plan, folder: Path, case: Case) -> Iterator[Server]:
-    with running(kind, copy, _free_port(), plan.core, folder, case) as server:
-        yield server
 
 
 def _free_port() -> int:

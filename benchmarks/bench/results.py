@@ -31,6 +31,7 @@ _MOST_P99_TO_P50: Final = 3.0
 _MOST_ALONE: Final = 1.2
 _MOST_MEMORY: Final = 120e6
 _MOST_SECONDS_TO_START: Final = 1.5
+_MOST_OF_WORKERS: Final = 1.05
 
 
 @dataclass
@@ -45,6 +46,8 @@ class Measured:
     memory_after: int = 0
     memory_requests: int = 0
     starts: list[float] = field(default_factory=list)
+    # The list operation with two workers on the one core.
+    workers: Round | None = None
 
 
 class Ratio(NamedTuple):
@@ -113,6 +116,9 @@ def bounds(all_measured: Iterable[Measured]) -> list[Bound]:
         if measured.starts:
             seconds = statistics.median(measured.starts)
             found.append(Bound(f"Start to first answer, {on}", seconds, _MOST_SECONDS_TO_START, " s"))
+        if measured.workers is not None:
+            times = measured.workers.cpu_microseconds / measured.rounds[Operation.A][GATEWAY].cpu_microseconds
+            found.append(Bound(f"CPU per request of two workers next to one, {on}", times, _MOST_OF_WORKERS, " times"))
     return found
 
 
