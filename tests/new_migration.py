@@ -26,7 +26,7 @@ async def draft(message: str) -> None:
 
 
 def _write(connection: Connection, message: str) -> None:
-    config = migrations._config()
+    config = migrations.alembic_config()
     head = ScriptDirectory.from_config(config).get_current_head()
     config.attributes["connection"] = connection
     command.revision(config, message, autogenerate=True, rev_id=f"{int(head or 0) + 1:04}")

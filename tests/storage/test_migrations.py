@@ -8,11 +8,19 @@ from collections.abc import Iterator, Sequence
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage.engine import POSTGRESQL, Database, DatabaseConfig
-from gateway.storage.migrations import SchemaState, SchemaTooNew, migrate, schema_state
+from gateway.storage.migrations import (
+    REVISIONS,
+    SchemaState,
+    SchemaTooNew,
+    alembic_config,
+    migrate,
+    schema_state,
+)
 from gateway.storage.tables import metadata
 from tests.databases import DatabaseServer
 
@@ -22,6 +30,12 @@ def empty_url(database_server: DatabaseServer) -> Iterator[str]:
     url = database_server.create_empty()
     yield url
     database_server.drop(url)
+
+
+def test_revisions_are_those_of_alembic() -> None:
+    """In the order in which it applies them."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    assert [script.revision for script in scripts.walk_revisions()][::-1] == REVISIONS
 
 
 async def test_migrations_equal_the_tables(database: Database) -> None:
