@@ -94,7 +94,7 @@ await suite.run({
     const client = open({ fetchFn, retryAttempts: 1, retry: () => save("PINNED", "Missed") });
     const request = { query: suite.CHANGES, variables: { project: "1" } };
     const { changes, stop } = follow(client, request);
-    const { cursor } = suite.changed(await changes.begin());
+    const { cursor } = await changes.begin();
     request.variables.after = cursor;
     cut();
     assert.equal(await changes.path(), "Missed");

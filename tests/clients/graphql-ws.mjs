@@ -112,7 +112,7 @@ await suite.run({
     const client = open({ retryWait: () => save("PINNED", "Missed") });
     const request = { query: suite.CHANGES, variables: { project: "1" } };
     const { changes, stop } = follow(client, request);
-    const { cursor } = suite.changed(await changes.begin());
+    const { cursor } = await changes.begin();
     request.variables.after = cursor;
     client.terminate();
     assert.equal(await changes.path(), "Missed");

@@ -1,35 +1,19 @@
 // Relay's runtime, with what its compiler makes of relay/folders.js. tests/clients/test_clients.py runs it.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createClient } from "graphql-ws";
 import relay from "relay-runtime";
 import WebSocket from "ws";
+import { compile, finder } from "./relay/compile.mjs";
 import * as suite from "./suite.mjs";
 
 const { url, headers, wrongHeaders, save, artifacts } = suite;
 const { Environment, Network, Observable, RecordSource, Store } = relay;
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-
-const schema = await (await fetch(`${suite.address}/schema.graphql`)).text();
-const config = {
-  src: "src",
-  language: "javascript",
-  schema: "schema.graphql",
-  artifactDirectory: "compiled",
-  // As CommonJS, which needs no bundler to be found.
-  eagerEsModules: false,
-};
-for (const name of ["src", "compiled"]) mkdirSync(join(artifacts, name), { recursive: true });
-copyFileSync(here("relay/folders.js"), join(artifacts, "src", "folders.js"));
-writeFileSync(join(artifacts, "schema.graphql"), schema);
-writeFileSync(join(artifacts, "relay.config.json"), JSON.stringify(config));
-execFileSync(here("node_modules/.bin/relay-compiler"), ["relay.config.json"], { cwd: artifacts, encoding: "utf8", stdio: "pipe" });
-const require = createRequire(join(artifacts, "compiled", "any.js"));
-const compiled = (name) => require(`./folders${name}.graphql.js`);
+const schema = join(artifacts, "schema.graphql");
+writeFileSync(schema, await (await fetch(`${suite.address}/schema.graphql`)).text());
+compile(artifacts, schema);
+const compiled = finder(artifacts);
 
 /** An environment, and what it sent. */
 function open({ sent = headers, method = "POST", subscribe } = {}) {

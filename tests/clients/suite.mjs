@@ -130,14 +130,14 @@ export class Changes {
     return this.#items.shift();
   }
 
-  /** Saves until a change arrives: nothing else tells that a subscription has begun. */
+  /** Saves until a change arrives, and returns it: nothing else tells that a subscription has begun. */
   async begin() {
     let change;
     for (let turn = 0; change === undefined; turn += 1) {
       await save("HOME", BEGINNING + turn);
       change = await this.next(PAUSE);
     }
-    return change;
+    return changed(change);
   }
 
   /** The next change that was not made by `begin`. */
