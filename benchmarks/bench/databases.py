@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,9 +85,3 @@ def loaded(database: str, folder: Path) -> Iterator[Source]:
         postgresql = _PostgreSQLSource(server, server.url("").partition("host=")[2])
         asyncio.run(postgresql.load())
         yield postgresql
-
-
-def disk_of(folder: Path) -> int:
-    """Bytes that are free."""
-    status = os.statvfs(folder)
-    return status.f_bavail * status.f_frsize

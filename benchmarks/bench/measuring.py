@@ -19,6 +19,7 @@ from benchmarks.bench.servers import GATEWAY, HANDWRITTEN, KINDS, Server, runnin
 
 CONNECTIONS: Final = 32
 DOCUMENTS: Final = 10_000
+_SECONDS_OF_DOCUMENTS: Final = 5
 _CASES: Final = 2000
 _CHECKED: Final = 5
 
@@ -71,9 +72,8 @@ def _measure_aside(
     alone = _rounds(pair, Operation.A, asked, 1, plan, folder)
     found.alone = {name: median_of(each) for name, each in alone.items()}
     gateway = next(server for server in servers if server.kind.name == GATEWAY)
-    found.memory_before = gateway.usage().memory
     found.memory_requests = _many_documents(gateway, asked, plan, folder)
-    found.memory_after = gateway.usage().memory
+    found.memory = gateway.usage().memory
     for _ in range(plan.rounds):
         with running(gateway.kind, copies[GATEWAY], _free_port(), plan.core, folder, asked[0]) as fresh:
             found.starts.append(fresh.seconds_to_first_answer)
@@ -124,7 +124,7 @@ def _many_documents(server: Server, asked: list[Case], plan: Plan, folder: Path)
     sent = 0
     while sent < plan.memory_requests:
         sent += wrk.run(
-            server, file, connections=CONNECTIONS, seconds=plan.seconds, start=sent // times, times=times
+            server, file, connections=CONNECTIONS, seconds=_SECONDS_OF_DOCUMENTS, start=sent // times, times=times
         ).count
     return sent
 

@@ -42,8 +42,7 @@ class Measured:
     rounds: dict[Operation, dict[str, Round]] = field(default_factory=dict)
     # Over one connection.
     alone: dict[str, Round] = field(default_factory=dict)
-    memory_before: int = 0
-    memory_after: int = 0
+    memory: int = 0
     memory_requests: int = 0
     starts: list[float] = field(default_factory=list)
     # The list operation with two workers on the one core.
@@ -112,7 +111,7 @@ def bounds(all_measured: Iterable[Measured]) -> list[Bound]:
             found.append(Bound(what, times, _MOST_ALONE, " times"))
         if measured.memory_requests:
             what = f"Memory after {measured.memory_requests:,} requests with 10,000 documents, {on}"
-            found.append(Bound(what, measured.memory_after / 1e6, _MOST_MEMORY / 1e6, " MB"))
+            found.append(Bound(what, measured.memory / 1e6, _MOST_MEMORY / 1e6, " MB"))
         if measured.starts:
             seconds = statistics.median(measured.starts)
             found.append(Bound(f"Start to first answer, {on}", seconds, _MOST_SECONDS_TO_START, " s"))
