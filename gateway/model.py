@@ -175,7 +175,7 @@ def to_microseconds(time: datetime) -> int:
 
 
 def from_microseconds(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return _EPOCH + timedelta(0, 0, microseconds)
 
 
 def format_time(time: datetime) -> str:
@@ -183,3 +183,12 @@ def format_time(time: datetime) -> str:
     text = time.isoformat()
     # Without a fraction, the time is too short by it.
     return text[:26] + "Z" if len(text) == _LENGTH else time.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitState:
+    """What is left to a key of the limit that is nearest to being used up."""
+
+    limit: int
+    remaining: int
+    resets_at: datetime

@@ -18,7 +18,7 @@ _MAX_LENGTH: Final = 200
 
 
 def node_id(type_name: str, raw: object) -> ID:
-    return ID(base64.b64encode(f"{type_name}:{raw}".encode()).decode())
+    return ID(binascii.b2a_base64(f"{type_name}:{raw}".encode(), newline=False).decode())
 
 
 def parse_node_id(text: str) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from time import monotonic
 from typing import Any, Final
 
 import aiosqlite
@@ -30,6 +31,10 @@ _TRUSTED_SECONDS: Final = 1.0
 NO_BEGIN: Final = "gateway_no_begin"
 
 
+# After these, what was sent may still be under way. TimeoutError is an OSError.
+_DOUBTFUL: Final = (asyncio.CancelledError, OSError)
+
+
 class PooledConnection(ABC):
     def __init__(self, sqlalchemy: AsyncConnection) -> None:
         self.sqlalchemy = sqlalchemy
@@ -41,8 +46,13 @@ class PooledConnection(ABC):
 
     @property
     @abstractmethod
-    def is_idle(self) -> bool:
-        """Whether it can be used: it lives, and is in no transaction."""
+    def is_closed(self) -> bool:
+        """Whether it is known to be gone."""
+
+    @property
+    @abstractmethod
+    def is_sound(self) -> bool:
+        """Whether it can be used after something failed on it: it lives, and is in no transaction."""
 
     @abstractmethod
     async def ping(self) -> None:
@@ -53,7 +63,7 @@ class PooledConnection(ABC):
         """SQLAlchemy's form, without a transaction around what it runs."""
 
     async def close(self) -> None:
-        if not self.is_idle:
+        if not self.is_sound:
             # With a limit in time: whoever is at the other end may not answer.
             await self.sqlalchemy.invalidate()
         await self.sqlalchemy.close()
@@ -75,7 +85,11 @@ class PostgreSQLConnection(PooledConnection):
         return await self._driver.fetch(statement, *arguments)
 
     @property
-    def is_idle(self) -> bool:
+    def is_closed(self) -> bool:
+        return self._driver.is_closed()
+
+    @property
+    def is_sound(self) -> bool:
         return not (self._driver.is_closed() or self._driver.is_in_transaction() or self.sqlalchemy.invalidated)
 
     async def ping(self) -> None:
@@ -108,7 +122,11 @@ class SQLiteConnection(PooledConnection):
         return await self._driver.execute_fetchall(statement, arguments)  # type: ignore[return-value]  # it is a list
 
     @property
-    def is_idle(self) -> bool:
+    def is_closed(self) -> bool:
+        return False
+
+    @property
+    def is_sound(self) -> bool:
         return not (self._driver.in_transaction or self.sqlalchemy.invalidated)
 
     async def ping(self) -> None:
@@ -147,17 +165,19 @@ class ConnectionPool:
             connection = None
         else:
             connection = await self._wait()
-        if connection is not None and not await self._lives(connection):
+        if connection is not None:
+            is_recent = monotonic() - connection.used_at < _TRUSTED_SECONDS
+            if not connection.is_closed and (is_recent or await self._lives(connection)):
+                return connection
             self._in_background(self._close(connection))
-            connection = None
-        return connection or await self._opened()
+        return await self._opened()
 
     def give_back(self, connection: PooledConnection, failure: BaseException | None = None) -> None:
         """After a `failure` that leaves it in doubt what still goes on there, it is closed."""
-        if isinstance(failure, (asyncio.CancelledError, OSError)) or not connection.is_idle:
+        if failure is not None and (isinstance(failure, _DOUBTFUL) or not connection.is_sound):
             self._in_background(self._discard(connection))
             return
-        connection.used_at = asyncio.get_running_loop().time()
+        connection.used_at = monotonic()
         if not self._hand_on(connection):
             self._idle.append(connection)
 
@@ -192,10 +212,6 @@ class ConnectionPool:
             raise
 
     async def _lives(self, connection: PooledConnection) -> bool:
-        if not connection.is_idle:
-            return False
-        if asyncio.get_running_loop().time() - connection.used_at < _TRUSTED_SECONDS:
-            return True
         try:
             await connection.ping()
         except BaseException as failure:

@@ -88,7 +88,12 @@ class Database:
 
     async def read(self, statement: Prepared, **values: Any) -> Sequence[DriverRow]:
         """The rows of a reading statement. Raises Unavailable or StatementFailed."""
-        return await _retried(lambda: self._run(statement, values), statement.text)
+        try:
+            return await self._run(statement, values)
+        except Exception as error:
+            failure = error
+        # Told apart, and run again if the database asks for it, where that is needed: seldom.
+        return await _retried(lambda: self._run(statement, values), statement.text, failure)
 
     async def write(self, statement: Prepared, **values: Any) -> Sequence[DriverRow]:
         """Those that a writing statement returns, which is a transaction by itself. Raises as `transaction`."""
@@ -207,11 +212,18 @@ class Database:
             self._writer.release()
 
 
-async def _retried(work: Callable[[], Awaitable[T]], statement: str | None = None) -> T:
-    """`statement` where `work` runs it on the driver itself, which does not say what failed."""
+async def _retried(
+    work: Callable[[], Awaitable[T]], statement: str | None = None, failure: Exception | None = None
+) -> T:
+    """`statement` where `work` runs it on the driver itself, which does not say what failed.
+
+    `failure` where the first attempt was made already.
+    """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with translated(statement):
+                if failure is not None and attempt == 1:
+                    raise failure
                 return await work()
         except RetryTransaction:
             if attempt == _ATTEMPTS:
