@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
@@ -42,9 +42,12 @@ from gateway.storage.directory import Directory
 from gateway.storage.engine import Database
 from gateway.storage.folders import FolderStore
 from gateway.storage.secrets import shared_secret
-from gateway.throttling import Throttle
 from schema.context import Services
 from schema.schema import build_schema, print_sdl
+
+if TYPE_CHECKING:
+    from gateway.redis_channel import RedisChannel
+    from gateway.throttling import Throttle
 
 T = TypeVar("T")
 
@@ -62,9 +65,10 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
         callers = CallerService(directory)
         stack.push_async_callback(callers.close)
         bus = EventBus()
-        redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
-        notifications = Notifications(bus, database, redis_url)
-        stack.push_async_callback(notifications.close)
+        channel = _redis_channel(settings)
+        if channel is not None:
+            stack.push_async_callback(channel.close)
+        notifications = Notifications(bus, database, channel)
         folders = FolderService(FolderStore(database), notifications.announce)
         changes = ChangeService(ChangeStore(database), directory, bus)
         for work in (changes.run(), notifications.run()):
@@ -141,8 +145,18 @@ def _document_source(settings: Settings) -> DocumentSource:
 def _throttle(settings: Settings) -> Throttle | None:
     if not settings.rate_limits:
         return None
+    from gateway.throttling import Throttle  # noqa: PLC0415
+
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     return Throttle(settings.rate_limit_per_minute, settings.rate_limit_per_hour, redis_url)
+
+
+def _redis_channel(settings: Settings) -> RedisChannel | None:
+    if settings.redis_url is None:
+        return None
+    from gateway.redis_channel import RedisChannel  # noqa: PLC0415
+
+    return RedisChannel(settings.redis_url.get_secret_value(), "gateway:folder_changes")
 
 
 async def _cursor_secret(settings: Settings, database: Database) -> bytes:

@@ -9,33 +9,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import structlog
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from gateway.errors import GatewayError
 from gateway.events import EventBus
 from gateway.storage.engine import Database
 
+if TYPE_CHECKING:
+    from gateway.redis_channel import RedisChannel
+
 log = structlog.get_logger(__name__)
 
 _POSTGRESQL_CHANNEL: Final = "folder_changes"
-_REDIS_CHANNEL: Final = "gateway:folder_changes"
 _RECONNECT_SECONDS: Final = 1.0
-# For what is sent; to hear something takes as long as it takes.
-_REDIS_TIMEOUT_SECONDS: Final = 2.0
 
 
 class Notifications:
     """`announce` is for the writer of a change; `run` must be running to send and to hear."""
 
-    def __init__(self, bus: EventBus, database: Database, redis_url: str | None) -> None:
+    def __init__(self, bus: EventBus, database: Database, redis: RedisChannel | None) -> None:
         self._bus = bus
         self._database = database
-        self._redis = _connect(redis_url) if redis_url else None
+        self._redis = redis
         # A set: of many changes of one user, one message is as good as all of them.
         self._unsent: set[UUID] = set()
         self._something_unsent = asyncio.Event()
@@ -56,15 +54,11 @@ class Notifications:
                 tasks.create_task(self._kept_up("redis", partial(self._listen_to_redis, self._redis)))
                 tasks.create_task(self._kept_up("redis", partial(self._send, self._redis)))
 
-    async def close(self) -> None:
-        if self._redis is not None:
-            await self._redis.aclose()
-
     async def _kept_up(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await work()
-            except (GatewayError, RedisError, OSError) as error:
+            except (GatewayError, OSError) as error:
                 log.warning("notifications.lost", source=name, cause=type(error).__name__)
             except Exception:
                 # Whatever it is, the other sources go on, and this one is tried again.
@@ -76,30 +70,22 @@ class Notifications:
             self._bus.wake_all()
             await lost
 
-    async def _listen_to_redis(self, redis: Redis) -> None:
-        async with redis.pubsub() as pubsub:
-            await pubsub.subscribe(_REDIS_CHANNEL)
+    async def _listen_to_redis(self, redis: RedisChannel) -> None:
+        async with redis.subscribed() as messages:
             self._bus.wake_all()
-            async for message in pubsub.listen():
-                if message["type"] == "message":
-                    self._heard(message["data"].decode("utf-8", "replace"))
+            async for message in messages:
+                self._heard(message)
 
-    async def _send(self, redis: Redis) -> None:
+    async def _send(self, redis: RedisChannel) -> None:
         while True:
             await self._something_unsent.wait()
             self._something_unsent.clear()
             sending, self._unsent = self._unsent, set()
             for user_id in sending:
-                await redis.publish(_REDIS_CHANNEL, str(user_id))
+                await redis.publish(str(user_id))
 
     def _heard(self, payload: str) -> None:
         try:
             self._bus.wake(UUID(payload))
         except ValueError:
             log.warning("notifications.not_understood")
-
-
-def _connect(redis_url: str) -> Redis:
-    return Redis.from_url(
-        redis_url, socket_timeout=_REDIS_TIMEOUT_SECONDS, socket_connect_timeout=_REDIS_TIMEOUT_SECONDS
-    )

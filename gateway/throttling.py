@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,6 +18,7 @@ from redis.exceptions import RedisError
 
 from gateway.access import Caller
 from gateway.errors import Throttled
+from gateway.model import RateLimitState
 
 log = structlog.get_logger(__name__)
 
@@ -26,15 +26,6 @@ log = structlog.get_logger(__name__)
 # others without asking: the limits protect the service, and must not be what takes it down.
 _REDIS_TIMEOUT_SECONDS: Final = 0.5
 _REDIS_PAUSE_SECONDS: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimitState:
-    """What is left of the limit that is nearest to being used up."""
-
-    limit: int
-    remaining: int
-    resets_at: datetime
 
 
 class Throttle:

@@ -14,10 +14,9 @@ from gateway.changes import ChangeService
 from gateway.cursors import CursorSigner
 from gateway.errors import InvalidInput, NotAuthenticated
 from gateway.folders import FolderService
-from gateway.model import Environment, Folder, Surface
+from gateway.model import Environment, Folder, RateLimitState, Surface
 from gateway.storage.ahead import NOTHING_AHEAD, ReadAhead
 from gateway.storage.directory import Directory
-from gateway.throttling import RateLimitState
 from schema.ids import ENVIRONMENT, PROJECT, raw_id
 from schema.loaders import Loaders
 

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 
 from gateway.errors import Throttled
-from gateway.throttling import RateLimitState
+from gateway.model import RateLimitState
 
 
 def rate_limit_headers(state: RateLimitState) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from aiohttp import hdrs, web
@@ -29,9 +29,11 @@ from gateway.http.proxies import PublicAddress
 from gateway.http.rate_limits import rate_limit_headers
 from gateway.http.rest_errors import error_body, error_headers
 from gateway.http.rest_fields import parse_folder, render_folder
-from gateway.model import PROTOCOL_MAX_LENGTH, FolderType, Surface
+from gateway.model import PROTOCOL_MAX_LENGTH, FolderType, RateLimitState, Surface
 from gateway.storage.ahead import Forecast
-from gateway.throttling import RateLimitState, Throttle
+
+if TYPE_CHECKING:
+    from gateway.throttling import Throttle
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LIST_METHODS: Final = ("GET", "POST", "HEAD", "OPTIONS")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import hdrs, web
 from graphql import OperationType
@@ -30,8 +30,11 @@ from gateway.http.graphql.websocket import WebSocketTransport, wants_websocket
 from gateway.http.json import encode_json
 from gateway.http.rate_limits import rate_limit_headers
 from gateway.http.rest_errors import error_headers
+from gateway.model import RateLimitState
 from gateway.storage.ahead import NO_FORECAST, NOTHING_AHEAD, ReadAhead
-from gateway.throttling import RateLimitState, Throttle
+
+if TYPE_CHECKING:
+    from gateway.throttling import Throttle
 
 _METHODS: Final = ("GET", "POST", "HEAD")
 

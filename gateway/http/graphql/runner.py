@@ -27,8 +27,8 @@ from gateway.http.graphql.limits import LimitExceeded, Limits, check_variables
 from gateway.http.graphql.persisted import DocumentSource
 from gateway.http.graphql.request import GraphQLRequest
 from gateway.http.json import encode_json
+from gateway.model import RateLimitState
 from gateway.storage.ahead import NO_FORECAST, NOTHING_AHEAD, Forecast, ReadAhead
-from gateway.throttling import RateLimitState
 from schema.connections import MAX_PAGE_SIZE
 from schema.context import Context, Services
 from schema.forecast import OperationForecast

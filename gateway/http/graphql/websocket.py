@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import structlog
 from aiohttp import hdrs, web
 
@@ -13,7 +15,9 @@ from gateway.http.graphql.runner import Runner
 from gateway.http.graphql.websocket_messages import PROTOCOL, CloseCode, Closing
 from gateway.http.graphql.websocket_session import WebSocketOptions, WebSocketSession
 from gateway.http.proxies import PublicAddress
-from gateway.throttling import Throttle
+
+if TYPE_CHECKING:
+    from gateway.throttling import Throttle
 
 log = structlog.get_logger(__name__)
 

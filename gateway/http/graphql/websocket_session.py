@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
@@ -33,7 +33,9 @@ from gateway.http.graphql.websocket_messages import (
     parse_message,
 )
 from gateway.http.json import encode_json
-from gateway.throttling import Throttle
+
+if TYPE_CHECKING:
+    from gateway.throttling import Throttle
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,48 @@
+"""A channel of Redis, over which replicas send each other short texts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+# For what is sent; to hear something takes as long as it takes.
+_TIMEOUT_SECONDS: Final = 2.0
+
+
+class RedisChannel:
+    """Every method raises ConnectionError where Redis does not answer; the text of Redis' own error may hold its address."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._redis = Redis.from_url(url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS)
+        self._name = name
+
+    async def publish(self, text: str) -> None:
+        with _translated():
+            await self._redis.publish(self._name, text)
+
+    @asynccontextmanager
+    async def subscribed(self) -> AsyncIterator[AsyncIterator[str]]:
+        """What others and this one publish from now on."""
+        with _translated():
+            async with self._redis.pubsub() as pubsub:
+                await pubsub.subscribe(self._name)
+                yield (
+                    message["data"].decode("utf-8", "replace")
+                    async for message in pubsub.listen()
+                    if message["type"] == "message"
+                )
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise ConnectionError(type(error).__name__) from None
