@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { createClient } from "graphql-ws";
 import relay from "relay-runtime";
 import WebSocket from "ws";
+import { mutations, queries, refusals, subscriptions, types, wrongKeys } from "./behaviours.mjs";
 import { compile, finder } from "./relay/compile.mjs";
 import * as suite from "./suite.mjs";
 
-const { url, headers, wrongHeaders, save, artifacts } = suite;
-const { Environment, Network, Observable, RecordSource, Store } = relay;
+const { headers, artifacts } = suite;
+const MUTATIONS = new Set(["Save", "Rename"]);
+
 const schema = join(artifacts, "schema.graphql");
 writeFileSync(schema, await (await fetch(`${suite.address}/schema.graphql`)).text());
 compile(artifacts, schema);
@@ -18,148 +20,118 @@ const compiled = finder(artifacts);
 /** An environment, and what it sent. */
 function open({ sent = headers, method = "POST", subscribe } = {}) {
   const { fetch, requests } = suite.recording();
-  const ask = async ({ name, text }, variables) => {
-    const accept = { Accept: "application/graphql-response+json, application/json;q=0.9" };
-    const request = { query: text, operationName: name, variables };
-    const search = new URLSearchParams({ ...request, variables: JSON.stringify(variables) });
-    const response = await (method === "GET"
-      ? fetch(`${url}?${search}`, { headers: { ...accept, ...sent } })
-      : fetch(url, {
-          method,
-          headers: { ...accept, ...sent, "Content-Type": "application/json" },
-          body: JSON.stringify(request),
-        }));
-    return response.json();
+  const request = async ({ name, text }, variables) => {
+    const options = { method, headers: { ...sent, Accept: "application/graphql-response+json" } };
+    const asked = { query: text, operationName: name, variables };
+    if (method === "GET") {
+      const search = new URLSearchParams({ ...asked, variables: JSON.stringify(variables) });
+      return (await fetch(`${suite.url}?${search}`, options)).json();
+    }
+    options.headers["Content-Type"] = "application/json";
+    return (await fetch(suite.url, { ...options, body: JSON.stringify(asked) })).json();
   };
-  const environment = new Environment({ network: Network.create(ask, subscribe), store: new Store(new RecordSource()) });
+  const network = relay.Network.create(request, subscribe);
+  const environment = new relay.Environment({ network, store: new relay.Store(new relay.RecordSource()) });
   return { environment, requests };
 }
 
-const query = (environment, name, variables) =>
-  relay.fetchQuery(environment, compiled(name), variables, { fetchPolicy: "network-only" }).toPromise();
+const read = (environment, name, variables) =>
+  relay.fetchQuery(environment, compiled(`${name}Query`), variables, { fetchPolicy: "network-only" }).toPromise();
 
-const list = (environment, variables = { project: "1", first: 100 }) => query(environment, "ListQuery", variables);
+function mutate(environment, name, variables) {
+  return new Promise((resolve, reject) => {
+    const mutation = compiled(`${name}Mutation`);
+    relay.commitMutation(environment, { mutation, variables, onCompleted: resolve, onError: reject });
+  });
+}
 
-/** What a component would be shown of the list. */
+async function ask(name, variables, options) {
+  const { environment, requests } = open(options);
+  try {
+    return { data: await (MUTATIONS.has(name) ? mutate : read)(environment, name, variables), requests };
+  } catch (error) {
+    if (error.source === undefined) throw error;
+    return { errors: error.source.errors, requests };
+  }
+}
+
+/** What a component would be shown of the list that was read with its first page. */
 function shown(environment, data) {
   const selector = relay.getSingularSelector(compiled("_list"), data);
   return environment.lookup(selector).data.persistedFolders;
 }
 
-function mutate(environment, name, variables) {
-  return new Promise((resolve, reject) => {
-    const onCompleted = (data, errors) => (errors?.length ? reject(errors) : resolve(Object.values(data)[0]));
-    relay.commitMutation(environment, { mutation: compiled(name), variables, onCompleted, onError: reject });
+function followWith(environment, stop) {
+  const changes = new suite.Changes();
+  const { dispose } = relay.requestSubscription(environment, {
+    subscription: compiled("ChangesSubscription"),
+    variables: { project: "1" },
+    onNext: (data) => changes.push({ data }),
+    onError: (error) => changes.push({ errors: [String(error)] }),
   });
+  return {
+    changes,
+    stop: () => {
+      dispose();
+      return stop();
+    },
+  };
 }
 
-async function refused(sent) {
-  const { environment, requests } = open({ sent });
-  const error = await query(environment, "ViewerQuery", {}).then(assert.fail, (reason) => reason);
-  return { error: error.source.errors[0], status: requests[0].status };
+/** An environment with a socket, and how to close that. */
+function openSocket() {
+  const socket = createClient({ url: suite.socketUrl, connectionParams: headers, webSocketImpl: WebSocket });
+  const subscribe = ({ name, text }, variables) =>
+    relay.Observable.create((sink) => socket.subscribe({ operationName: name, query: text, variables }, sink));
+  return { environment: open({ subscribe }).environment, close: () => socket.dispose() };
 }
 
-const types = ({ edges }) => edges.map(({ node }) => node.type);
+const nodes = ({ edges }) => edges.map(({ node }) => node);
 
 await suite.run({
-  async "query-by-post"() {
-    await suite.saveAll();
-    const { environment, requests } = open();
-    assert.deepEqual(types(shown(environment, await list(environment))), suite.TYPES);
-    assert.deepEqual(requests, [{ method: "POST", status: 200, hasText: true, hash: undefined }]);
-  },
-
-  async "query-by-get"() {
-    const { environment, requests } = open({ method: "GET" });
-    assert.equal(shown(environment, await list(environment)).edges.length, 3);
-    assert.deepEqual(requests, [{ method: "GET", status: 200, hasText: true, hash: undefined }]);
-  },
-
-  async mutation() {
-    const input = { projectId: "2", type: "HOME", path: "Relay" };
-    const { created, persistedFolder, userErrors } = await mutate(open().environment, "SaveMutation", { input });
-    assert.deepEqual({ created, path: persistedFolder.path, userErrors }, { created: true, path: "Relay", userErrors: [] });
-  },
-
-  async "user-errors"() {
-    const input = { projectId: "1", type: "HOME", protocol: " " };
-    const { persistedFolder, userErrors } = await mutate(open().environment, "SaveMutation", { input });
-    assert.equal(persistedFolder, null);
-    assert.deepEqual(userErrors, [{ code: "BLANK", field: ["protocol"] }]);
-  },
-
-  async stale() {
-    const { environment } = open();
-    const read = await mutate(environment, "SaveMutation", { input: { projectId: "1", type: "HOME", path: "Read" } });
-    const { id, updatedAt } = read.persistedFolder;
-    await save("HOME", "Elsewhere");
-    const input = { id, path: "Mine", expectedUpdatedAt: updatedAt };
-    const { persistedFolder, userErrors } = await mutate(environment, "RenameMutation", { input });
-    assert.deepEqual({ persistedFolder, userErrors }, { persistedFolder: null, userErrors: [{ code: "STALE" }] });
-  },
-
-  async "without-key"() {
-    const { error, status } = await refused({});
-    assert.deepEqual([error.extensions.code, error.path, status], ["UNAUTHENTICATED", ["viewer"], 200]);
-  },
-
-  async "wrong-key"() {
-    const { error, status } = await refused(wrongHeaders);
-    assert.deepEqual([error.extensions.code, status], ["UNAUTHENTICATED", 401]);
-  },
-
-  /** The compiler refuses what does not fit the schema, so it takes variables to be wrong. */
-  async "variables-that-do-not-fit"() {
-    const { environment, requests } = open();
-    const error = await list(environment, { project: "1", first: "two" }).then(assert.fail, (reason) => reason);
-    assert.equal(error.source.errors[0].extensions.code, "BAD_USER_INPUT");
-    assert.equal(requests[0].status, 400);
-  },
+  ...queries(ask),
+  ...mutations(ask),
+  ...refusals(ask, 400),
+  ...wrongKeys(ask),
+  ...subscriptions(() => {
+    const { environment, close } = openSocket();
+    return followWith(environment, close);
+  }),
 
   /** Its connection handler puts the second page behind the first. */
   async pages() {
     await suite.saveAll();
     const { environment } = open();
-    const data = await list(environment, { project: "1", first: 2 });
-    const first = shown(environment, data);
-    assert.equal(first.pageInfo.hasNextPage, true);
-    await query(environment, "PageQuery", { project: "1", first: 2, after: first.pageInfo.endCursor });
+    const data = await read(environment, "FirstPage", { project: "1", first: 2 });
+    const { pageInfo } = shown(environment, data);
+    assert.equal(pageInfo.hasNextPage, true);
+    await read(environment, "NextPage", { project: "1", first: 2, after: pageInfo.endCursor });
     const all = shown(environment, data);
-    assert.deepEqual(types(all), suite.TYPES);
+    assert.deepEqual(types(nodes(all)), suite.TYPES);
     assert.equal(all.pageInfo.hasNextPage, false);
   },
 
   async "deleted-edge"() {
     await suite.saveAll();
     const { environment } = open();
-    const data = await list(environment);
-    const { __id, edges } = shown(environment, data);
-    const variables = { input: { id: edges[1].node.id }, connections: [__id] };
-    const { deletedPersistedFolderId, userErrors } = await mutate(environment, "DeleteMutation", variables);
-    assert.deepEqual([deletedPersistedFolderId, userErrors], [edges[1].node.id, []]);
-    assert.deepEqual(types(shown(environment, data)), ["CUSTOM_PRODUCTS", "PINNED"]);
+    const data = await read(environment, "FirstPage", { project: "1", first: 3 });
+    const list = shown(environment, data);
+    const [, { id }] = nodes(list);
+    const { deletePersistedFolder } = await mutate(environment, "Delete", { input: { id }, connections: [list.__id] });
+    assert.deepEqual(deletePersistedFolder, { deletedPersistedFolderId: id, userErrors: [] });
+    assert.deepEqual(types(nodes(shown(environment, data))), ["CUSTOM_PRODUCTS", "PINNED"]);
   },
 
   /** A change that arrives is in the store, and so in what components show. */
-  async subscription() {
+  async "store-after-a-change"() {
     await suite.saveAll();
-    const socket = createClient({ url: suite.socketUrl, connectionParams: headers, webSocketImpl: WebSocket });
-    const subscribe = ({ name, text }, variables) =>
-      Observable.create((sink) => socket.subscribe({ operationName: name, query: text, variables }, sink));
-    const { environment } = open({ subscribe });
-    const data = await list(environment);
-    const changes = new suite.Changes();
-    const { dispose } = relay.requestSubscription(environment, {
-      subscription: compiled("ChangesSubscription"),
-      variables: { project: "1" },
-      onNext: (next) => changes.push({ data: next }),
-      onError: (error) => changes.push({ errors: [String(error)] }),
-    });
+    const { environment, close } = openSocket();
+    const data = await read(environment, "FirstPage", { project: "1", first: 3 });
+    const { changes, stop } = followWith(environment, close);
     await changes.begin();
-    for (const path of ["One", "Two", "Three"]) await save("PINNED", path);
-    assert.deepEqual([await changes.path(), await changes.path(), await changes.path()], ["One", "Two", "Three"]);
-    assert.equal(shown(environment, data).edges[2].node.path, "Three");
-    dispose();
-    await socket.dispose();
+    await suite.save("PINNED", "Shown");
+    assert.equal(await changes.path(), "Shown");
+    assert.equal(nodes(shown(environment, data))[2].path, "Shown");
+    await stop();
   },
 });

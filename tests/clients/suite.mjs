@@ -12,49 +12,52 @@ const PATIENCE = 30_000;
 const PAUSE = 200;
 const BEGINNING = "Begin/";
 
-export const LIST = /* GraphQL */ `
-  query List($project: ID, $surface: Surface! = WEB) {
-    persistedFolders(projectId: $project, surface: $surface) {
-      nodes { id type path }
+/** By the names that the suites share. */
+export const DOCUMENTS = {
+  Viewer: "query Viewer { viewer { id email } }",
+  Invalid: "query Invalid { viewer { phone } }",
+  List: /* GraphQL */ `
+    query List($project: ID, $surface: Surface = WEB) {
+      persistedFolders(projectId: $project, surface: $surface) {
+        nodes { id type path }
+      }
     }
-  }
-`;
-export const PAGE = /* GraphQL */ `
-  query Page($project: ID, $first: Int, $after: String) {
-    persistedFolders(projectId: $project, first: $first, after: $after) {
-      edges { cursor node { id type path } }
-      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+  `,
+  Page: /* GraphQL */ `
+    query Page($project: ID, $first: Int, $after: String) {
+      persistedFolders(projectId: $project, first: $first, after: $after) {
+        edges { cursor node { id type path } }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+      }
     }
-  }
-`;
-export const UPSERT = /* GraphQL */ `
-  mutation Save($input: UpsertPersistedFolderInput!) {
-    upsertPersistedFolder(input: $input) {
-      created
-      persistedFolder { id type path updatedAt }
-      userErrors { code field message }
+  `,
+  Save: /* GraphQL */ `
+    mutation Save($input: UpsertPersistedFolderInput!) {
+      upsertPersistedFolder(input: $input) {
+        created
+        persistedFolder { id type path updatedAt }
+        userErrors { code field message }
+      }
     }
-  }
-`;
-export const UPDATE = /* GraphQL */ `
-  mutation Rename($input: UpdatePersistedFolderInput!) {
-    updatePersistedFolder(input: $input) {
-      persistedFolder { id path updatedAt }
-      userErrors { code field message }
+  `,
+  Rename: /* GraphQL */ `
+    mutation Rename($input: UpdatePersistedFolderInput!) {
+      updatePersistedFolder(input: $input) {
+        persistedFolder { id path updatedAt }
+        userErrors { code field message }
+      }
     }
-  }
-`;
-export const CHANGES = /* GraphQL */ `
-  subscription Changes($project: ID, $after: String) {
-    persistedFolderChanged(projectId: $project, after: $after) {
-      kind
-      cursor
-      persistedFolder { id type path }
+  `,
+  Changes: /* GraphQL */ `
+    subscription Changes($project: ID, $after: String) {
+      persistedFolderChanged(projectId: $project, after: $after) {
+        kind
+        cursor
+        persistedFolder { id type path }
+      }
     }
-  }
-`;
-export const INVALID = "query Invalid { viewer { phone } }";
-export const VIEWER = "query Viewer { viewer { id email } }";
+  `,
+};
 export const TYPES = ["CUSTOM_PRODUCTS", "HOME", "PINNED"];
 
 /** Runs each behaviour in turn and prints how it went, a line of JSON each. */

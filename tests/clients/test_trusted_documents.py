@@ -39,7 +39,8 @@ async def clients(sqlite: SQLiteServer, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
 async def test_trusted_documents(behaviour: str, clients: Clients) -> None:
-    failure = (await clients.outcomes(_CLIENT)).get(behaviour, "it was not run")
+    outcomes = await clients.outcomes(_CLIENT)
+    failure = outcomes.get(behaviour, outcomes.get("the suite", "it was not run"))
     assert failure is None, failure
 
 

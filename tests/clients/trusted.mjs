@@ -62,7 +62,7 @@ await suite.run({
   },
 
   async "text-that-is-not-trusted"() {
-    const { data, errors } = await ask({ query: suite.VIEWER });
+    const { data, errors } = await ask({ query: suite.DOCUMENTS.Viewer });
     assert.deepEqual([data, errors[0].extensions.code], [undefined, "PERSISTED_QUERY_ONLY"]);
   },
 

@@ -2,14 +2,24 @@
 import { graphql } from "relay-runtime";
 
 graphql`
-  query foldersListQuery($project: ID, $first: Int!) {
+  query foldersListQuery($project: ID, $surface: Surface = WEB) {
+    persistedFolders(projectId: $project, surface: $surface) {
+      nodes {
+        type
+      }
+    }
+  }
+`;
+
+graphql`
+  query foldersFirstPageQuery($project: ID, $first: Int!) {
     ...folders_list @arguments(project: $project, first: $first)
   }
 `;
 
 graphql`
   fragment folders_list on Query
-  @refetchable(queryName: "foldersPageQuery")
+  @refetchable(queryName: "foldersNextPageQuery")
   @argumentDefinitions(project: { type: "ID" }, first: { type: "Int" }, after: { type: "String" }) {
     persistedFolders(projectId: $project, first: $first, after: $after) @connection(key: "folders_persistedFolders") {
       __id
