@@ -20,6 +20,7 @@ from gateway.http.graphiql import GraphiQL
 from gateway.http.graphql.documents import BoundedTexts
 from gateway.http.graphql.errors import RequestRefused, render_error
 from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, best_media_type
+from gateway.http.graphql.persisted import given_id
 from gateway.http.graphql.request import GraphQLRequest, read_request
 from gateway.http.graphql.runner import Answer, Prepared, Runner
 from gateway.http.graphql.sse import HEADERS as EVENT_STREAM_HEADERS
@@ -36,6 +37,8 @@ from gateway.storage.ahead import NO_FORECAST, NOTHING_AHEAD, ReadAhead
 if TYPE_CHECKING:
     from gateway.throttling import Throttle
 
+# Characters of a name that may be anything.
+_MAX_LOGGED: Final = 256
 _METHODS: Final = ("GET", "POST", "HEAD")
 
 
@@ -186,7 +189,13 @@ class GraphQLEndpoint:
 
     async def _prepare(self, request: web.Request, visit: _Visit) -> Prepared:
         sent = visit.sent or await read_request(request, self._options.max_body_size)
-        prepared = self._runner.prepare(sent, visit.caller)
+        try:
+            prepared = self._runner.prepare(sent, visit.caller)
+        except Exception:
+            # As the client names them: who looks for a refused request has nothing else.
+            given = {"operation": sent.operation_name, "document_id": given_id(sent)}
+            request[LOG_FIELDS_KEY] = {name: value and value[:_MAX_LOGGED] for name, value in given.items()}
+            raise
         request[LOG_FIELDS_KEY] = {"operation": sent.operation_name, "document_id": prepared.document_id}
         if prepared.kind is OperationType.MUTATION and request.method != "POST":
             raise MethodNotAllowed(request.method)

@@ -160,6 +160,13 @@ class TrustedDocuments:
 DocumentSource = AutomaticDocuments | UnsupportedDocuments | TrustedDocuments
 
 
+def given_id(request: GraphQLRequest) -> str | None:
+    """What the client calls its document, whether there is one of that name or not."""
+    persisted = request.extensions.get("persistedQuery")
+    given = request.document_id or (persisted.get("sha256Hash") if isinstance(persisted, dict) else None)
+    return given if isinstance(given, str) else None
+
+
 def _automatic_hash(extensions: Mapping[str, Any]) -> str | None:
     """What Apollo's protocol says under `extensions.persistedQuery`. Raises InvalidInput."""
     persisted = extensions.get("persistedQuery")

@@ -256,10 +256,27 @@ async def test_two_ids_of_one_text_keep_their_names(serve: Serve, tmp_path: Path
         assert await post(client, documentId="two") == ANSWER
 
 
-async def test_the_log_names_document_and_operation(database_url: str) -> None:
+@pytest.mark.parametrize(
+    ("sent", "status", "document_id", "operation"),
+    [
+        ({"documentId": "{me}", "operationName": "foldersMeQuery"}, 200, "{me}", "foldersMeQuery"),
+        # Who looks for what was refused has nothing else.
+        ({"documentId": "{me}", "operationName": "other"}, 200, "{me}", "other"),
+        ({"documentId": "nope", "operationName": "x" * 5000}, 200, "nope", "x" * 256),
+        ({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "ab"}}}, 200, "ab", None),
+        ({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": 5}}}, 400, None, None),
+        ({"extensions": {"persistedQuery": 5}}, 400, None, None),
+    ],
+    ids=["run", "no such operation", "no such document", "no such hash", "no hash", "no object"],
+)
+async def test_the_log_names_document_and_operation(
+    database_url: str, sent: dict[str, Any], status: int, document_id: str | None, operation: str | None
+) -> None:
     me = id_of("relay", "foldersMe")
     settings = {"database_url": database_url, "trusted_documents": MANIFESTS / "relay.json"}
     async with running("serve", **settings) as service, ClientSession(service.address) as client:
-        await post(client, documentId=me, operationName="foldersMeQuery")
+        await post(client, **json.loads(json.dumps(sent).replace("{me}", me)))
         line = json.loads((await service.wait_for(re.compile(rb'\{[^\n]*"path":"/graphql"[^\n]*\n')))[0])
-    assert (line["document_id"], line["operation"]) == (me, "foldersMeQuery")
+    assert line["status"] == status
+    assert line["document_id"] == (document_id and document_id.replace("{me}", me))
+    assert line["operation"] == operation
