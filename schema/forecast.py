@@ -80,6 +80,7 @@ class OperationForecast:
         self._constant = None if defaults else self._of({})
 
     def of(self, variables: Mapping[str, Any]) -> Forecast:
+        """`variables` as they were sent."""
         return self._of(variables) if self._constant is None else self._constant
 
     def _of(self, variables: Mapping[str, Any]) -> Forecast:

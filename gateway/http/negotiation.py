@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from aiohttp.helpers import parse_mimetype
 
@@ -19,10 +20,14 @@ def negotiate_indent(format_override: str, accept: Sequence[str]) -> int | None:
     """
     if format_override not in ("", "json"):
         raise NotFound
-    if not accept:
-        return None
+    return _indent_of(",".join(accept)) if accept else None
+
+
+# Clients send few of them, each over and over.
+@lru_cache(maxsize=128)
+def _indent_of(accept: str) -> int | None:
     best: tuple[int, int | None] | None = None
-    for entry in ",".join(accept).split(",")[:_MAX_ENTRIES]:
+    for entry in accept.split(",")[:_MAX_ENTRIES]:
         parsed = parse_mimetype(entry.strip())
         main, sub = parsed.type.lower(), "+".join(filter(None, (parsed.subtype, parsed.suffix))).lower()
         if entry.count("/") == 0 or main not in ("*", "application") or sub not in ("*", "json"):

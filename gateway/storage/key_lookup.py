@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, cast, func, literal_column, or_, select
@@ -15,7 +14,7 @@ from gateway.model import Environment, Folder, Surface
 from gateway.storage.ahead import Current, Forecast, ReadAhead
 from gateway.storage.engine import Database
 from gateway.storage.records import ENVIRONMENT_COLUMNS, FOLDER_COLUMNS, environment_from, folder_from
-from gateway.storage.statements import SQLITE, DriverRow, Prepared, any_of
+from gateway.storage.statements import SQLITE, DriverRow, Prepared, any_of, parse_uuid
 from gateway.storage.tables import api_keys, environments, folders, memberships, projects, users
 
 # The user's, whose project `@current` stands for.
@@ -169,8 +168,8 @@ def _record(values: Sequence[Any]) -> KeyRecord:
         scopes=frozenset(orjson.loads(scopes)),
         # An empty limit is no limit, as in the product's own keys.
         environments=frozenset(orjson.loads(scoped_environments)) or None,
-        organizations=frozenset(map(UUID, orjson.loads(scoped_organizations))) or None,
-        memberships=frozenset(map(UUID, organizations.split(","))) if organizations else frozenset(),
+        organizations=frozenset(map(parse_uuid, orjson.loads(scoped_organizations))) or None,
+        memberships=frozenset(map(parse_uuid, organizations.split(","))) if organizations else frozenset(),
         current_environment_id=current_environment_id,
         current_project_id=current_project_id,
     )

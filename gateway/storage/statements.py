@@ -81,9 +81,9 @@ class _JsonList(TypeDecorator[Any]):
 
 def _converter(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
     convert: Callable[[Any], Any] | None = kind.dialect_impl(dialect).result_processor(dialect, None)
-    return _uuid if convert is not None and isinstance(kind, Uuid) else convert
+    return parse_uuid if convert is not None and isinstance(kind, Uuid) else convert
 
 
-def _uuid(text: str) -> UUID:
+def parse_uuid(text: str) -> UUID:
     # asyncpg's is a `uuid.UUID` that is made and printed in C: a tenth of the time.
     return pgproto.UUID(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -14,6 +15,8 @@ HTML: Final = "text/html"
 _MAX_ENTRIES: Final = 64
 
 
+# Clients send few of them, each over and over.
+@lru_cache(maxsize=128)
 def best_media_type(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """The one of `offered` that the client prefers; None where it takes none of them.
 

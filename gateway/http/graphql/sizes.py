@@ -70,7 +70,10 @@ class SizeEstimate:
 
     def check(self, variables: Mapping[str, Any], limits: Limits) -> None:
         """Raises LimitExceeded."""
-        for name, figure in self.total(variables)._asdict().items():
+        total = self.total(variables)
+        if total.nodes <= limits.nodes and total.values <= limits.values:
+            return
+        for name, figure in total._asdict().items():
             if figure > getattr(limits, name):
                 raise LimitExceeded(name, getattr(limits, name), figure)
 
