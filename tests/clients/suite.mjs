@@ -1,4 +1,4 @@
-// What the suites of all clients share. The argument of each is JSON: the service's address, a key, and a file or two.
+// What the suites of all clients share. The argument of each is JSON: the service's address, a key, a folder for what is made.
 import { inspect } from "node:util";
 
 export const { address, key, artifacts } = JSON.parse(process.argv[2]);
@@ -78,15 +78,14 @@ export async function run(behaviours) {
   process.exit(0);
 }
 
-/** Saves a folder by REST: what a client sees of it came from elsewhere. */
-export async function save(type, path, place = "projects/1/persisted_folder") {
-  const response = await fetch(`${address}/api/${place}/`, {
+/** Saves a folder of project 1 by REST: what a client sees of it came from elsewhere. */
+export async function save(type, path) {
+  const response = await fetch(`${address}/api/projects/1/persisted_folder/`, {
     method: "POST",
     headers: { ...headers, "Content-Type": "application/json" },
     body: JSON.stringify({ type: type.toLowerCase(), path }),
   });
   if (response.status !== 201) throw new Error(`${response.status} ${await response.text()}`);
-  return response.json();
 }
 
 /** One folder of each type in project 1. */

@@ -87,10 +87,7 @@ await suite.run({
 
   async pages() {
     await suite.saveAll();
-    const cache = cacheExchange({
-      keys: { PersistedFolderConnection: () => null, PersistedFolderEdge: () => null, PageInfo: () => null },
-      resolvers: { Query: { persistedFolders: relayPagination() } },
-    });
+    const cache = cacheExchange({ resolvers: { Query: { persistedFolders: relayPagination() } } });
     const { client } = open({ exchanges: [cache, fetchExchange], requestPolicy: "cache-first" });
     const first = await client.query(DOCUMENTS.Page, { project: "1", first: 2 }).toPromise();
     const { endCursor } = first.data.persistedFolders.pageInfo;
