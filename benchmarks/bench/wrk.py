@@ -17,7 +17,8 @@ _SCRIPT: Final = Path(__file__).with_name("wrk.lua")
 _SEPARATOR: Final = b"\1"
 # Answers of one operation differ by a few bytes only: shorter ones are errors that HTTP calls fine.
 _SHORTEST: Final = 0.9
-_LATENCIES: Final = 8
+_LATENCIES: Final = 5
+_LONGEST_SECONDS: Final = 10
 
 
 class Round(NamedTuple):
@@ -63,7 +64,7 @@ def warm_up(server: Server, requests: RequestFile, *, connections: int, seconds:
     while True:
         with suppress(TooSlow):
             found = run(server, requests, connections=connections, seconds=seconds)
-            return max(seconds, math.ceil(found.p50 / 1000 * _LATENCIES))
+            return max(seconds, min(math.ceil(found.p50 / 1000 * _LATENCIES), _LONGEST_SECONDS))
         seconds *= 2
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from models import ApiKey, Environment, Folder, Membership, Project
 from sqlalchemy import event, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from strawberry.aiohttp.views import GraphQLView
 
 if "PEER_SQLITE" in os.environ:
@@ -88,19 +88,20 @@ class PersistedFolderConnection:
     total_count: int
 
 
-async def list_folders(user_id: uuid.UUID, environment_id: int, surface: Surface) -> PersistedFolderConnection:
-    async with async_session() as session:
-        rows = (
-            await session.scalars(
-                select(Folder)
-                .where(
-                    Folder.user_id == user_id,
-                    Folder.environment_id == environment_id,
-                    Folder.surface == surface.value,
-                )
-                .order_by(Folder.type)
+async def list_folders(
+    session: AsyncSession, user_id: uuid.UUID, environment_id: int, surface: Surface
+) -> PersistedFolderConnection:
+    rows = (
+        await session.scalars(
+            select(Folder)
+            .where(
+                Folder.user_id == user_id,
+                Folder.environment_id == environment_id,
+                Folder.surface == surface.value,
             )
-        ).all()
+            .order_by(Folder.type)
+        )
+    ).all()
     edges = [
         PersistedFolderEdge(
             cursor=folders.cursor(row.environment_id, row.surface, row.type), node=PersistedFolder.of(row)
@@ -113,14 +114,13 @@ async def list_folders(user_id: uuid.UUID, environment_id: int, surface: Surface
     )
 
 
-async def require_environment(user_id: uuid.UUID, environment_id: int) -> None:
-    async with async_session() as session:
-        found = await session.scalar(
-            select(Environment)
-            .join(Environment.project)
-            .join(Membership, Membership.organization_id == Project.organization_id)
-            .where(Environment.id == environment_id, Membership.user_id == user_id)
-        )
+async def require_environment(session: AsyncSession, user_id: uuid.UUID, environment_id: int) -> None:
+    found = await session.scalar(
+        select(Environment.id)
+        .join(Environment.project)
+        .join(Membership, Membership.organization_id == Project.organization_id)
+        .where(Environment.id == environment_id, Membership.user_id == user_id)
+    )
     if found is None:
         raise ValueError("Project not found.")
 
@@ -133,7 +133,8 @@ class EnvironmentType:
     async def persisted_folders(
         self, info: strawberry.Info, surface: Surface = Surface.WEB
     ) -> PersistedFolderConnection:
-        return await list_folders(info.context["user_id"], self.environment_id, surface)
+        async with async_session() as session:
+            return await list_folders(session, info.context["user_id"], self.environment_id, surface)
 
 
 @strawberry.type
@@ -166,8 +167,9 @@ class Query:
         self, info: strawberry.Info, environment_id: strawberry.ID, surface: Surface = Surface.WEB
     ) -> PersistedFolderConnection:
         user_id = info.context["user_id"]
-        await require_environment(user_id, int(environment_id))
-        return await list_folders(user_id, int(environment_id), surface)
+        async with async_session() as session:
+            await require_environment(session, user_id, int(environment_id))
+            return await list_folders(session, user_id, int(environment_id), surface)
 
     @strawberry.field
     def viewer(self) -> Viewer:
@@ -204,7 +206,6 @@ class Mutation:
         self, info: strawberry.Info, input: UpsertPersistedFolderInput
     ) -> UpsertPersistedFolderPayload:
         user_id, environment_id = info.context["user_id"], int(input.environment_id)
-        await require_environment(user_id, environment_id)
         new_id, now = uuid.uuid4(), time.time_ns() // 1000
         statement = insert(Folder).values(
             environment_id=environment_id,
@@ -222,6 +223,7 @@ class Mutation:
             set_={"protocol": input.protocol, "path": input.path, "updated_at": now},
         ).returning(Folder)
         async with async_session() as session, session.begin():
+            await require_environment(session, user_id, environment_id)
             row = (await session.scalars(statement, execution_options={"populate_existing": True})).one()
         return UpsertPersistedFolderPayload(
             created=row.id == new_id, persisted_folder=PersistedFolder.of(row), user_errors=[]
