@@ -59,6 +59,7 @@ instructions: .venv/dev ## Counts the instructions of a request; fails where the
 .PHONY: conformance
 conformance: .venv/dev ## Prints how well the service keeps its promises, and writes docs/conformance.md; needs Node.
 	npm ci --silent --prefix tests/node
+	npm ci --silent --prefix tests/clients
 	$(BIN)/python -m benchmarks.conformance
 
 .PHONY: lint

@@ -9,6 +9,7 @@ import asyncio
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 import click
@@ -17,6 +18,10 @@ import uvloop
 from benchmarks import bombs
 from benchmarks.fuzz import fuzz
 from benchmarks.service import Service, running_service
+from tests.clients.service import FOLDER as CLIENTS_FOLDER
+from tests.clients.service import open_clients
+from tests.clients.test_clients import BEHAVIOURS
+from tests.databases import SQLiteServer
 from tests.http.audits import NODE_FOLDER, run_audits
 from tests.http.malformed import CORPUS
 from tests.http.malformed.exchange import findings
@@ -24,7 +29,11 @@ from tests.http.malformed.exchange import findings
 _PAGE: Final = Path(__file__).parents[1] / "docs" / "conformance.md"
 _INTRODUCTION: Final = """# Conformance
 
-`make conformance` writes this page. Times are CPU, of the machine that wrote it.
+`make conformance` writes this page: how the service does at what others are measured by. Times are CPU, of the machine that wrote it.
+
+- The audits are those of the npm package `graphql-http`, all that the specification says MUST, SHOULD or MAY.
+- Malformed and generated requests must each be answered: JSON, the right status, no 5xx, and no connection that is closed without a word.
+- A document over a limit must be refused within 20 ms at 10 kB, and within 100 ms at 1 MiB. One within the limits must not cost more than 3 times what an ordinary one of its size does.
 
 """
 _SEED: Final = 1
@@ -38,8 +47,10 @@ class Row(NamedTuple):
 
 async def _audits(service: Service) -> Row:
     node = shutil.which("node")
-    if node is None or not (NODE_FOLDER / "node_modules").is_dir():
-        raise click.ClickException("Node and its packages are needed: npm ci --prefix tests/node")
+    for folder in (NODE_FOLDER, CLIENTS_FOLDER):
+        if node is None or not (folder / "node_modules").is_dir():
+            raise click.ClickException(f"Node and its packages are needed: npm ci --prefix {folder}")
+    assert node is not None
     audits = await run_audits(Path(node), f"http://127.0.0.1:{service.port}/graphql")
     passed = sum(audit["status"] == "ok" for audit in audits)
     return Row("Audits of `graphql-http`", f"{passed} of {len(audits)} pass", passed == len(audits))
@@ -75,9 +86,22 @@ def _bombs() -> list[Row]:
     return rows
 
 
+async def _clients() -> Row:
+    with TemporaryDirectory() as folder:
+        # It makes its template in a loop of its own.
+        sqlite = await asyncio.to_thread(SQLiteServer, Path(folder))
+        async with open_clients(sqlite, Path(folder), list(BEHAVIOURS)) as clients:
+            outcomes = [await clients.outcomes(client) for client in BEHAVIOURS]
+    passed = sum(failure is None for outcome in outcomes for failure in outcome.values())
+    total = sum(map(len, BEHAVIOURS.values()))
+    names = ", ".join(BEHAVIOURS)
+    return Row(f"Clients from npm ({names})", f"{passed} of {total} behaviours as they must be", passed == total)
+
+
 async def _over_http(requests: int) -> list[Row]:
     async with running_service() as service:
-        return [await _audits(service), await _corpus(service), await _fuzz(service, requests)]
+        rows = [await _audits(service), await _corpus(service), await _fuzz(service, requests)]
+    return [*rows, await _clients()]
 
 
 @click.command(help=__doc__)

@@ -208,7 +208,7 @@ class Settings(BaseSettings):
         10_000, ge=1, description="Values in all lists and objects of a request's variables."
     )
     max_field_comparisons: int = Field(
-        10_000,
+        5_000,
         ge=1,
         description="Fields that are compared to tell whether those of one name agree, again wherever they are spread.",
     )

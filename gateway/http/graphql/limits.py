@@ -42,7 +42,7 @@ class Limits:
     directives: int = 50
     nodes: int = 10_000
     values: int = 200_000
-    field_comparisons: int = 10_000
+    field_comparisons: int = 5_000
     variable_values: int = 10_000
 
 
