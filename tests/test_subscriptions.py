@@ -459,6 +459,8 @@ async def test_streams_end_with_a_clear_error_when_postgresql_stays_away(
                     postgresql.start()
                 assert ends[0].code == 1013
                 assert ends[1].errors[0]["extensions"]["code"] == "UNAVAILABLE"
+                # `complete` would tell the client that there is nothing more to come.
+                assert await second.event() is None
             await _saved_again(client, "after")
             for subscribe in TRANSPORTS.values():
                 async with subscribe(client, project="1", after=seen[-1].cursor) as subscriber:

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Unavailable
 from gateway.http.graphql.errors import RequestRefused, render_error
 from gateway.http.graphql.runner import Answer
 from gateway.http.graphql.slow_readers import drop, send_or_drop, unacknowledged_for
@@ -120,6 +120,9 @@ class EventStream:
             return _event(encode_json({"errors": refused.render()}))
         except GatewayError as error:
             return _event(encode_json({"errors": [render_error(error, self._request_id)]}))
+        if isinstance(answer.error, Unavailable):
+            # It broke off. To `complete` a client would not connect again, and go on from where it was.
+            self._is_stopped = True
         return _event(answer.body, answer.event_id)
 
     async def _send(self, response: web.StreamResponse, data: bytes) -> None:
