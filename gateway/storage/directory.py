@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Select, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Select, Uuid, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Reach
@@ -15,7 +15,7 @@ from gateway.model import Environment, Page, Window
 from gateway.storage.ahead import NO_FORECAST, Forecast, ReadAhead
 from gateway.storage.engine import Database
 from gateway.storage.key_lookup import KeyLookup, KeyRecord
-from gateway.storage.pages import KeysetQuery, fetch_pages
+from gateway.storage.pages import KeysetQuery, PreparedPages, fetch_pages
 from gateway.storage.records import ENVIRONMENT_COLUMNS, environment_from, environment_of
 from gateway.storage.statements import any_of
 from gateway.storage.tables import api_keys, environments, memberships, organizations, projects, users
@@ -33,6 +33,8 @@ class Directory:
             _ENVIRONMENTS.where(any_of(environments.c.id, "numbers", database.dialect))
         )
         self._read_environment = self._environments.reader()
+        # By whether the key has limits: to environments, to organizations.
+        self._pages: dict[tuple[bool, bool], PreparedPages[Environment, EnvironmentKey]] = {}
 
     async def find_key(
         self, key_hash: str, now: int, forecast: Forecast = NO_FORECAST
@@ -81,8 +83,24 @@ class Directory:
 
     async def pages(self, reach: Reach, windows: Sequence[Window[EnvironmentKey]]) -> list[Page[Environment]]:
         """Pages of all environments that a key may reach, by number."""
+        if len(windows) == 1:
+            return [await self._page(reach, windows[0])]
         queries = [KeysetQuery(_reachable(reach), (environments.c.id,), window) for window in windows]
         return await fetch_pages(self._database, queries, environment_of, environment_key)
+
+    async def _page(self, reach: Reach, window: Window[EnvironmentKey]) -> Page[Environment]:
+        limits = (reach.environments is not None, reach.organizations is not None)
+        pages = self._pages.get(limits)
+        if pages is None:
+            rows = _reachable_by_parameters(*limits, self._database.dialect)
+            pages = PreparedPages(self._database, rows, (environments.c.id,), environment_from, environment_key)
+            self._pages[limits] = pages
+        return await pages.fetch(
+            window,
+            user_id=reach.user_id,
+            environments=[*(reach.environments or ())],
+            organizations=[*(reach.organizations or ())],
+        )
 
     async def count(self, reach: Reach) -> int:
         rows = await self._database.fetch(select(func.count()).select_from(reachable_environments(reach).subquery()))
@@ -104,16 +122,27 @@ def _reachable(reach: Reach) -> Select[Any]:
 
 
 def _narrow(statement: Select[Any], reach: Reach) -> Select[Any]:
-    statement = statement.where(
-        projects.c.organization_id.in_(
-            select(memberships.c.organization_id).where(memberships.c.user_id == reach.user_id)
-        )
-    )
+    statement = statement.where(_is_members(reach.user_id))
     if reach.environments is not None:
         statement = statement.where(environments.c.id.in_(_limit(environments.c.id, reach.environments)))
     if reach.organizations is not None:
         statement = statement.where(projects.c.organization_id.in_(_limit(organizations.c.id, reach.organizations)))
     return statement
+
+
+def _reachable_by_parameters(has_environments: bool, has_organizations: bool, dialect: str) -> Select[Any]:
+    """As `_reachable`, for any reach with such limits."""
+    statement = _ENVIRONMENTS.where(_is_members(bindparam("user_id", type_=Uuid)))
+    if has_environments:
+        statement = statement.where(any_of(environments.c.id, "environments", dialect))
+    if has_organizations:
+        statement = statement.where(any_of(projects.c.organization_id, "organizations", dialect))
+    return statement
+
+
+def _is_members(user_id: Any) -> ColumnElement[bool]:
+    theirs = select(memberships.c.organization_id).where(memberships.c.user_id == user_id)
+    return projects.c.organization_id.in_(theirs)
 
 
 @lru_cache(maxsize=256)

@@ -6,14 +6,15 @@ cursor names a look whether anything lies beyond it. UNION ALL joins those of al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, literal, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, literal, select, tuple_, union_all
 
 from gateway.model import Page, Window
 from gateway.storage.engine import Database
+from gateway.storage.statements import Prepared, Read
 
 T = TypeVar("T")
 K = TypeVar("K", bound=tuple[Any, ...])
@@ -45,11 +46,61 @@ async def fetch_pages(
     for start in range(0, len(queries), _LISTS_PER_STATEMENT):
         chunk = queries[start : start + _LISTS_PER_STATEMENT]
         rows = await database.fetch(union_all(*(part for i, query in enumerate(chunk) for part in _parts(i, query))))
-        by_list: list[list[Row[Any]]] = [[] for _ in chunk]
+        by_list: list[dict[int, list[T]]] = [{_ROWS: [], _BELOW: [], _ABOVE: []} for _ in chunk]
         for row in rows:
-            by_list[row.list_number].append(row)
-        pages.extend(_page(query.window, found, make, key) for query, found in zip(chunk, by_list, strict=True))
+            by_list[row.list_number][row.kind].append(make(row))
+        pages.extend(_page(query.window, found, key) for query, found in zip(chunk, by_list, strict=True))
     return pages
+
+
+class PreparedPages(Generic[T, K]):
+    """Pages of one list: what `fetch_pages` does for many lists with a statement of their own.
+
+    `rows` is all of the list, with parameters; `key` must be unique in it. `make` takes the columns of a row.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        rows: Select[Any],
+        key: tuple[ColumnElement[Any], ...],
+        make: Callable[[Sequence[Any]], T],
+        key_of: Callable[[T], K],
+    ) -> None:
+        self._database = database
+        self._rows = rows
+        self._key = key
+        self._make = make
+        self._key_of = key_of
+        # By what a window asks for: whether it is backward, and whether it has cursors.
+        self._statements: dict[tuple[bool, bool, bool], tuple[Prepared, Read]] = {}
+
+    async def fetch(self, window: Window[K], **values: Any) -> Page[T]:
+        shape = (window.backward, window.after is not None, window.before is not None)
+        if shape not in self._statements:
+            self._statements[shape] = self._prepared(*shape)
+        statement, read = self._statements[shape]
+        for side, cursor in (("after", window.after), ("before", window.before)):
+            values |= {f"{side}_{i}": value for i, value in enumerate(cursor or ())}
+        found: dict[int, list[T]] = {_ROWS: [], _BELOW: [], _ABOVE: []}
+        for row in await self._database.read(statement, page_limit=window.limit, **values):
+            found[row[1]].append(self._make(read(row)))
+        return _page(window, found, self._key_of)
+
+    def _prepared(self, backward: bool, has_after: bool, has_before: bool) -> tuple[Prepared, Read]:
+        window: Window[Any] = Window(
+            bindparam("page_limit", type_=Integer),  # type: ignore[arg-type]  # stands for the number
+            backward,
+            self._cursor("after") if has_after else None,
+            self._cursor("before") if has_before else None,
+        )
+        query = KeysetQuery(self._rows, self._key, window)
+        statement = self._database.prepare(union_all(*_parts(0, query)))
+        # The number of the list and the kind of the row come first.
+        return statement, statement.reader(2)
+
+    def _cursor(self, side: str) -> tuple[Any, ...]:
+        return tuple(bindparam(f"{side}_{i}", type_=column.type) for i, column in enumerate(self._key))
 
 
 def slice_page(rows: Iterable[T], key: Callable[[T], K], window: Window[K]) -> Page[T]:
@@ -93,13 +144,11 @@ def _compare(key: tuple[ColumnElement[Any], ...], operator: str, value: Sequence
     return tuple_(*key).op(operator, is_comparison=True)(tuple_(*value))
 
 
-def _page(window: Window[K], rows: Iterable[Row[Any]], make: Callable[[Row[Any]], T], key: Callable[[T], K]) -> Page[T]:
-    kinds: dict[int, list[Row[Any]]] = {_ROWS: [], _BELOW: [], _ABOVE: []}
-    for row in rows:
-        kinds[row.kind].append(row)
+def _page(window: Window[K], found: Mapping[int, list[T]], key: Callable[[T], K]) -> Page[T]:
+    """From rows by their kind."""
     # UNION ALL promises no order.
-    inside = sorted((make(row) for row in kinds[_ROWS]), key=key)
-    return _cut(inside, window, below=bool(kinds[_BELOW]), above=bool(kinds[_ABOVE]))
+    inside = sorted(found[_ROWS], key=key)
+    return _cut(inside, window, below=bool(found[_BELOW]), above=bool(found[_ABOVE]))
 
 
 def _cut(rows: list[T], window: Window[K], *, below: bool, above: bool) -> Page[T]:

@@ -76,7 +76,8 @@ class _JsonList(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, _: Dialect) -> Any:
-        return orjson.dumps(value).decode()
+        # SQLite holds ids without hyphens.
+        return orjson.dumps([each.hex if isinstance(each, UUID) else each for each in value]).decode()
 
 
 def _converter(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
