@@ -1,38 +1,31 @@
-"""Connections to the database that are kept open, and lent to one user at a time.
+"""Connections to the database, in two forms: SQLAlchemy's, and the driver's own below it.
 
-Each is there in two forms: SQLAlchemy's, and the driver's own below it. With a pool of SQLAlchemy's
-own, the second could not be had without the price of the first.
+With a pool of SQLAlchemy's, the second could not be had without the price of the first.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from time import monotonic
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import aiosqlite
 import asyncpg
-import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from gateway.storage.statements import DriverRow
 
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from gateway.storage.engine import DatabaseConfig
 
-# One that was used a moment ago lives; one that has lain for longer is asked, for a network can lose
-# a connection without a word. A server that ends one is noticed at once.
-_TRUSTED_SECONDS: Final = 1.0
 # Set in `AsyncConnection.info`: no BEGIN before the next statement.
-NO_BEGIN: Final = "gateway_no_begin"
-
-
-# After these, what was sent may still be under way. TimeoutError is an OSError.
-_DOUBTFUL: Final = (asyncio.CancelledError, OSError)
+_NO_BEGIN: Final = "gateway_no_begin"
 
 
 class PooledConnection(ABC):
@@ -135,126 +128,72 @@ class SQLiteConnection(PooledConnection):
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection]:
         info = self.sqlalchemy.sync_connection.info  # type: ignore[union-attr]  # it is connected
-        info[NO_BEGIN] = True
+        info[_NO_BEGIN] = True
         try:
             yield self.sqlalchemy
             await self.sqlalchemy.rollback()
         finally:
-            info[NO_BEGIN] = False
+            info[_NO_BEGIN] = False
 
 
-class ConnectionPool:
-    """At most `size` at a time; who comes when all are lent waits in line, for at most `patience` seconds."""
+def sqlite_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        poolclass=NullPool,
+        connect_args={"timeout": config.statement_timeout},
+        hide_parameters=True,
+    )
 
-    def __init__(self, open_one: Callable[[], Awaitable[PooledConnection]], size: int, patience: float) -> None:
-        self._open = open_one
-        self._patience = patience
-        self._unopened = size
-        # The last one used is the first to be lent: its caches are warm, and the others may rest.
-        self._idle: list[PooledConnection] = []
-        # They get a connection, or None for the right to open one.
-        self._line: deque[asyncio.Future[PooledConnection | None]] = deque()
-        self._closing: set[asyncio.Task[None]] = set()
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def look_first(*_: object) -> None:
+        # aiosqlite would start a thread to find this out, and that thread complains on standard error
+        # by itself when the loop is closed before it has ended.
+        path = url.database or ""
+        # In the form of a URI it is SQLite's to read.
+        if not path.startswith("file:") and not Path(path).parent.is_dir():
+            raise sqlite3.OperationalError("unable to open database file")
 
-    async def take(self) -> PooledConnection:
-        """Raises TimeoutError, and what opening raises. `give_back` is to follow, whatever happens."""
-        if self._idle:
-            connection: PooledConnection | None = self._idle.pop()
-        elif self._unopened:
-            self._unopened -= 1
-            connection = None
-        else:
-            connection = await self._wait()
-        if connection is not None:
-            is_recent = monotonic() - connection.used_at < _TRUSTED_SECONDS
-            if not connection.is_closed and (is_recent or await self._lives(connection)):
-                return connection
-            self._in_background(self._close(connection))
-        return await self._opened()
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        # The driver begins no transactions by itself: `begin` below does.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",  # readers and the writer do not wait for each other
+            "synchronous=FULL",  # what was answered survives a loss of power
+            "foreign_keys=ON",  # off by default, for each connection
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
 
-    def give_back(self, connection: PooledConnection, failure: BaseException | None = None) -> None:
-        """After a `failure` that leaves it in doubt what still goes on there, it is closed."""
-        if failure is not None and (isinstance(failure, _DOUBTFUL) or not connection.is_sound):
-            self._in_background(self._discard(connection))
-            return
-        connection.used_at = monotonic()
-        if not self._hand_on(connection):
-            self._idle.append(connection)
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        if not connection.info.get(_NO_BEGIN):
+            # A deferred transaction that turns into a writer late fails with "database is locked".
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    @asynccontextmanager
-    async def lent(self) -> AsyncIterator[PooledConnection]:
-        connection = await self.take()
-        try:
-            yield connection
-        except BaseException as failure:
-            self.give_back(connection, failure)
-            raise
-        self.give_back(connection)
+    return engine
 
-    async def close(self) -> None:
-        """All that are not lent."""
-        idle, self._idle = self._idle, []
-        for connection in idle:
-            await self._close(connection)
-            self._unopened += 1
-        await asyncio.gather(*self._closing)
 
-    async def _wait(self) -> PooledConnection | None:
-        turn: asyncio.Future[PooledConnection | None] = asyncio.get_running_loop().create_future()
-        self._line.append(turn)
-        try:
-            async with asyncio.timeout(self._patience):
-                return await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled():
-                # It came at the very moment that the wait was over.
-                self._pass_on(turn.result())
-            raise
-
-    async def _lives(self, connection: PooledConnection) -> bool:
-        try:
-            await connection.ping()
-        except BaseException as failure:
-            if isinstance(failure, (asyncio.CancelledError, TimeoutError)):
-                self.give_back(connection, failure)
-                raise
-            return False
-        return True
-
-    async def _opened(self) -> PooledConnection:
-        try:
-            return await self._open()
-        except BaseException:
-            self._pass_on(None)
-            raise
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    async def _discard(self, connection: PooledConnection) -> None:
-        await self._close(connection)
-        self._pass_on(None)
-
-    async def _close(self, connection: PooledConnection) -> None:
-        try:
-            await connection.close()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError) as error:
-            log.warning("database.connection_not_closed", cause=type(error).__name__)
-
-    def _pass_on(self, connection: PooledConnection | None) -> None:
-        """A connection, or the right to open one, that its owner does not want any more."""
-        if connection is not None:
-            self.give_back(connection)
-        elif not self._hand_on(None):
-            self._unopened += 1
-
-    def _hand_on(self, connection: PooledConnection | None) -> bool:
-        """To the first in line; False where there is nobody."""
-        while self._line:
-            turn = self._line.popleft()
-            if not turn.done():
-                turn.set_result(connection)
-                return True
-        return False
+def postgresql_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
+    connect_args: dict[str, Any] = {
+        "timeout": config.connect_timeout,
+        "command_timeout": config.statement_timeout,
+    }
+    if config.behind_pgbouncer:
+        # Its server connection changes from one transaction to the next, so a prepared statement may
+        # not be kept; one without a name is gone with the next, and never left behind on a server.
+        connect_args |= {
+            "statement_cache_size": 0,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": str,
+        }
+    else:
+        connect_args["server_settings"] = {"application_name": "gateway"}
+    return create_async_engine(
+        url,
+        poolclass=NullPool,
+        connect_args=connect_args,
+        # Errors go to the log; what a statement was about does not.
+        hide_parameters=True,
+    )

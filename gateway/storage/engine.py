@@ -1,35 +1,30 @@
-"""Connections to the database: how they are opened, bounded and retried."""
+"""The database: single statements, transactions, and what is run again."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
-from sqlalchemy import ClauseElement, Connection, Executable, Row, event, text
+from sqlalchemy import ClauseElement, Connection, Executable, Row, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from gateway.errors import Unavailable
-from gateway.storage.connections import NO_BEGIN, ConnectionPool, PostgreSQLConnection, SQLiteConnection
+from gateway.storage.connections import PostgreSQLConnection, SQLiteConnection, postgresql_engine, sqlite_engine
 from gateway.storage.failures import RetryTransaction, translated
-from gateway.storage.statements import (
-    POSTGRESQL as POSTGRESQL,  # noqa: PLC0414  # named here for the rest of the room
-)
-from gateway.storage.statements import (
-    SQLITE as SQLITE,  # noqa: PLC0414
-)
-from gateway.storage.statements import DriverRow, Prepared
+from gateway.storage.pool import ConnectionPool
+from gateway.storage.statements import POSTGRESQL, SQLITE, DriverRow, Prepared
+
+# What others need to know of the database they are given.
+__all__ = ["DRIVERS", "POSTGRESQL", "SQLITE", "Database", "DatabaseConfig", "parse_url"]
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -75,7 +70,7 @@ class Database:
         url = parse_url(config.url)
         self.dialect = DRIVERS[url.drivername]
         is_sqlite = self.dialect == SQLITE
-        self._engine = _sqlite_engine(url, config) if is_sqlite else _postgresql_engine(url, config)
+        self._engine = sqlite_engine(url, config) if is_sqlite else postgresql_engine(url, config)
         kind = SQLiteConnection if is_sqlite else PostgreSQLConnection
         self._connections = ConnectionPool(lambda: kind.open(self._engine), config.pool_size, config.pool_timeout)
         # SQLite has one writer at a time. Waiting here is in order of arrival; SQLite's own waiting
@@ -231,66 +226,3 @@ async def _retried(
                 raise Unavailable from None
             await asyncio.sleep(random.uniform(0, _BACKOFF_SECONDS * 2**attempt))  # noqa: S311  # no secret, a pause
     raise AssertionError("unreachable")
-
-
-def _sqlite_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        poolclass=NullPool,
-        connect_args={"timeout": config.statement_timeout},
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine.sync_engine, "do_connect")
-    def look_first(*_: object) -> None:
-        # aiosqlite would start a thread to find this out, and that thread complains on standard error
-        # by itself when the loop is closed before it has ended.
-        path = url.database or ""
-        # In the form of a URI it is SQLite's to read.
-        if not path.startswith("file:") and not Path(path).parent.is_dir():
-            raise sqlite3.OperationalError("unable to open database file")
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        # The driver begins no transactions by itself: `begin` below does.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",  # readers and the writer do not wait for each other
-            "synchronous=FULL",  # what was answered survives a loss of power
-            "foreign_keys=ON",  # off by default, for each connection
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        if not connection.info.get(NO_BEGIN):
-            # A deferred transaction that turns into a writer late fails with "database is locked".
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _postgresql_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
-    connect_args: dict[str, Any] = {
-        "timeout": config.connect_timeout,
-        "command_timeout": config.statement_timeout,
-    }
-    if config.behind_pgbouncer:
-        # Its server connection changes from one transaction to the next, so a prepared statement may
-        # not be kept; one without a name is gone with the next, and never left behind on a server.
-        connect_args |= {
-            "statement_cache_size": 0,
-            "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": str,
-        }
-    else:
-        connect_args["server_settings"] = {"application_name": "gateway"}
-    return create_async_engine(
-        url,
-        poolclass=NullPool,
-        connect_args=connect_args,
-        # Errors go to the log; what a statement was about does not.
-        hide_parameters=True,
-    )

@@ -1,0 +1,141 @@
+"""Connections that are kept open, and lent to one user at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any, Final
+
+import asyncpg
+import structlog
+
+from gateway.storage.connections import PooledConnection
+
+log = structlog.get_logger(__name__)
+
+# One that was used a moment ago lives; one that has lain for longer is asked, for a network can lose
+# a connection without a word. A server that ends one is noticed at once.
+_TRUSTED_SECONDS: Final = 1.0
+# After these, what was sent may still be under way. TimeoutError is an OSError.
+_DOUBTFUL: Final = (asyncio.CancelledError, OSError)
+
+
+class ConnectionPool:
+    """At most `size` at a time; who comes when all are lent waits in line, for at most `patience` seconds."""
+
+    def __init__(self, open_one: Callable[[], Awaitable[PooledConnection]], size: int, patience: float) -> None:
+        self._open = open_one
+        self._patience = patience
+        self._unopened = size
+        # The last one used is the first to be lent: its caches are warm, and the others may rest.
+        self._idle: list[PooledConnection] = []
+        # They get a connection, or None for the right to open one.
+        self._line: deque[asyncio.Future[PooledConnection | None]] = deque()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def take(self) -> PooledConnection:
+        """Raises TimeoutError, and what opening raises. `give_back` is to follow, whatever happens."""
+        if self._idle:
+            connection: PooledConnection | None = self._idle.pop()
+        elif self._unopened:
+            self._unopened -= 1
+            connection = None
+        else:
+            connection = await self._wait()
+        if connection is not None:
+            is_recent = monotonic() - connection.used_at < _TRUSTED_SECONDS
+            if not connection.is_closed and (is_recent or await self._lives(connection)):
+                return connection
+            self._in_background(self._close(connection))
+        return await self._opened()
+
+    def give_back(self, connection: PooledConnection, failure: BaseException | None = None) -> None:
+        """After a `failure` that leaves it in doubt what still goes on there, it is closed."""
+        if failure is not None and (isinstance(failure, _DOUBTFUL) or not connection.is_sound):
+            self._in_background(self._discard(connection))
+            return
+        connection.used_at = monotonic()
+        if not self._hand_on(connection):
+            self._idle.append(connection)
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[PooledConnection]:
+        connection = await self.take()
+        try:
+            yield connection
+        except BaseException as failure:
+            self.give_back(connection, failure)
+            raise
+        self.give_back(connection)
+
+    async def close(self) -> None:
+        """All that are not lent."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await self._close(connection)
+            self._unopened += 1
+        await asyncio.gather(*self._closing)
+
+    async def _wait(self) -> PooledConnection | None:
+        turn: asyncio.Future[PooledConnection | None] = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        try:
+            async with asyncio.timeout(self._patience):
+                return await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                # It came at the very moment that the wait was over.
+                self._pass_on(turn.result())
+            raise
+
+    async def _lives(self, connection: PooledConnection) -> bool:
+        try:
+            await connection.ping()
+        except BaseException as failure:
+            if isinstance(failure, (asyncio.CancelledError, TimeoutError)):
+                self.give_back(connection, failure)
+                raise
+            return False
+        return True
+
+    async def _opened(self) -> PooledConnection:
+        try:
+            return await self._open()
+        except BaseException:
+            self._pass_on(None)
+            raise
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _discard(self, connection: PooledConnection) -> None:
+        await self._close(connection)
+        self._pass_on(None)
+
+    async def _close(self, connection: PooledConnection) -> None:
+        try:
+            await connection.close()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError) as error:
+            log.warning("database.connection_not_closed", cause=type(error).__name__)
+
+    def _pass_on(self, connection: PooledConnection | None) -> None:
+        """A connection, or the right to open one, that its owner does not want any more."""
+        if connection is not None:
+            self.give_back(connection)
+        elif not self._hand_on(None):
+            self._unopened += 1
+
+    def _hand_on(self, connection: PooledConnection | None) -> bool:
+        """To the first in line; False where there is nobody."""
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return True
+        return False
