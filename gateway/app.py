@@ -29,7 +29,7 @@ from gateway.http.graphql.persisted import (
 )
 from gateway.http.graphql.runner import Runner, RunnerOptions
 from gateway.http.graphql.websocket import WebSocketTransport
-from gateway.http.graphql.websocket_session import WebSocketOptions
+from gateway.http.graphql.websocket_operations import WebSocketOptions, WebSocketServices
 from gateway.http.health import HealthEndpoints
 from gateway.http.openapi import OpenApiEndpoint
 from gateway.http.proxies import PublicAddress
@@ -92,12 +92,14 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
             callers,
             throttle,
             WebSocketTransport(
-                runner,
-                callers,
-                changes,
-                throttle,
+                WebSocketServices(
+                    runner,
+                    callers,
+                    changes,
+                    throttle,
+                    _options(WebSocketOptions, settings, allowed_origins=frozenset(settings.cors_allowed_origins)),
+                ),
                 address,
-                _options(WebSocketOptions, settings, allowed_origins=frozenset(settings.cors_allowed_origins)),
             ),
             graphiql,
             _options(EndpointOptions, settings, introspection_is_public=settings.introspection == "public"),

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import structlog
 from aiohttp import hdrs, web
 
-from gateway.callers import CallerService
-from gateway.changes import ChangeService
 from gateway.errors import ParseError, PermissionDenied
 from gateway.http.cors import ANY_ORIGIN
-from gateway.http.graphql.runner import Runner
 from gateway.http.graphql.websocket_messages import PROTOCOL, CloseCode, Closing
-from gateway.http.graphql.websocket_session import WebSocketOptions, WebSocketSession
+from gateway.http.graphql.websocket_operations import WebSocketServices
+from gateway.http.graphql.websocket_session import WebSocketSession
 from gateway.http.proxies import PublicAddress
-
-if TYPE_CHECKING:
-    from gateway.throttling import Throttle
 
 log = structlog.get_logger(__name__)
 
@@ -34,23 +27,10 @@ class _Socket(web.WebSocketResponse):
 
 
 class WebSocketTransport:
-    """`throttle` None means that nothing is limited."""
-
-    def __init__(
-        self,
-        runner: Runner,
-        callers: CallerService,
-        changes: ChangeService,
-        throttle: Throttle | None,
-        address: PublicAddress,
-        options: WebSocketOptions,
-    ) -> None:
-        self._runner = runner
-        self._callers = callers
-        self._changes = changes
-        self._throttle = throttle
+    def __init__(self, services: WebSocketServices, address: PublicAddress) -> None:
+        self._services = services
+        self._options = services.options
         self._address = address
-        self._options = options
         self._sessions: set[WebSocketSession] = set()
         self._is_stopping = False
 
@@ -71,9 +51,7 @@ class WebSocketTransport:
             await socket.prepare(request)
         except web.HTTPBadRequest:
             raise ParseError("The request is no WebSocket handshake of version 13.") from None
-        session = WebSocketSession(
-            self._runner, self._callers, self._changes, self._throttle, self._options, request, socket, request_id
-        )
+        session = WebSocketSession(self._services, request, socket, request_id)
         if socket.ws_protocol != PROTOCOL:
             session.close(Closing(CloseCode.BAD_PROTOCOL, "Subprotocol not acceptable"))
         elif self._is_stopping:
