@@ -118,7 +118,7 @@ async def folders_in_place(
     """The viewer's folders at one place. They are three at most, so they come whole and are cut here."""
     number = context.caller.locate(place)
     wanted = FolderFilter(types=None if types is None else tuple(sorted(set(types))))
-    cursors = context.cursors.bind(field, str(context.caller.user_id), number, surface, wanted.types)
+    cursors = context.cursors.bind(field, str(context.caller.user_id), number, str(surface), wanted.types)
     window: Window[tuple[str]] = window_of(cursors, _type_key, first, after, last, before)
     grant = await context.read_grant(place, surface)
     folders = await context.folders_at(grant)
@@ -143,7 +143,7 @@ def _type_key(folder_type: str) -> tuple[str]:
 
 
 def _key_in_place(folder: model.Folder) -> tuple[str]:
-    return (folder.type,)
+    return (str(folder.type),)
 
 
 @strawberry.type(description="An environment of a project: what folders belong to.")

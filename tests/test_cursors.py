@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import string
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
@@ -122,3 +125,12 @@ def test_another_secret_has_other_cursors() -> None:
 def _refused(cursor: str) -> None:
     with pytest.raises(InvalidInput):
         _cursors().decode(cursor, "after")
+
+
+@given(st.binary(min_size=1, max_size=200), st.text(string.printable[:95], max_size=100), parts)
+@settings(max_examples=100, deadline=None)
+def test_the_signature_is_an_hmac(secret: bytes, owner: str, key: list[str | int]) -> None:
+    raw = urlsafe_b64decode(_cursors(owner, secret=secret).encode(key) + "==")
+    signed = json.dumps([owner], separators=(",", ":")).encode()
+    message = len(signed).to_bytes(4, "big") + signed + raw[16:]
+    assert raw[:16] == hmac.digest(secret, message, hashlib.sha256)[:16]

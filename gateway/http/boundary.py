@@ -31,7 +31,8 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
     request_id = given if _GIVEN_ID.fullmatch(given) else uuid_utils.uuid7().hex
     request[REQUEST_ID_KEY] = request_id
     started = time.perf_counter()
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
+    bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+    try:
         try:
             response = await handler(request)
         except web.HTTPException as error:
@@ -53,6 +54,8 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
             milliseconds=round((time.perf_counter() - started) * 1000, 2),
             **request.get(LOG_FIELDS_KEY, {}),
         )
+    finally:
+        structlog.contextvars.reset_contextvars(**bound)
     if not response.prepared:
         response.headers[REQUEST_ID] = request_id
     return response

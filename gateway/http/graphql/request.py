@@ -14,6 +14,10 @@ from gateway.http.json import decode_json
 
 # Of the draft on persisted documents, and of Relay.
 _DOCUMENT_IDS: Final = ("documentId", "doc_id")
+_MEMBERS: Final = (
+    *((name, str, "a string") for name in ("query", "operationName", *_DOCUMENT_IDS)),
+    *((name, dict, "an object") for name in ("variables", "extensions")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,10 @@ def check_request(body: Any) -> GraphQLRequest:
         raise InvalidInput("Batching is off: the request body must be one object, not a list.")
     if not isinstance(body, dict):
         raise InvalidInput("The request body must be a JSON object.")
-    for name in ("query", "operationName", *_DOCUMENT_IDS):
-        if not isinstance(body.get(name), (str, type(None))):
-            raise InvalidInput(f"'{name}' must be a string.", attr=name)
-    for name in ("variables", "extensions"):
-        if not isinstance(body.get(name), (dict, type(None))):
-            raise InvalidInput(f"'{name}' must be an object.", attr=name)
+    for name, kind, spelled in _MEMBERS:
+        value = body.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise InvalidInput(f"'{name}' must be {spelled}.", attr=name)
     return GraphQLRequest(
         query=body.get("query"),
         operation_name=body.get("operationName") or None,
