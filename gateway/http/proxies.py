@@ -14,6 +14,7 @@ from gateway.errors import ParseError
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
+# Stricter than what `receiving` lets pass, as RFC 3986 does: links are made of it.
 _HOST: Final = re.compile(r"([a-z0-9._-]+|\[[a-f0-9:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 # What may stand in the path of a URL as it is.
 _SAFE: Final = "/:@&+$,-_.!~*'()"

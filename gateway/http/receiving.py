@@ -23,7 +23,7 @@ _MAX_HEAD_SIZE: Final = 65_536
 _READ_SIZE: Final = 65_536
 _EMPTY_LINE: Final = b"\r\n\r\n"
 _MAX_PARTS: Final = 64
-# A name or an address, and a port (RFC 9112, 3.2; RFC 3986, 3.2.2).
+# A name or an address, and a port (RFC 9112, 3.2; RFC 3986, 3.2.2); `proxies` is stricter where it makes a link.
 _HOST: Final = re.compile(r"(?:[a-zA-Z0-9._~!$&'()*+,;=%-]*|\[[a-zA-Z0-9:.]+\])(?::[0-9]{0,5})?")
 _AROUND_CHUNKS: Final = "Too many requests are pipelined around a chunked body."
 _VERSIONS: Final = (HttpVersion11, HttpVersion10)
