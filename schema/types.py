@@ -117,13 +117,13 @@ async def folders_in_place(
 ) -> PersistedFolderConnection:
     """The viewer's folders at one place. They are three at most, so they come whole and are cut here."""
     number = context.caller.locate(place)
-    wanted = FolderFilter(types=None if types is None else tuple(sorted(set(types))))
-    cursors = context.cursors.bind(field, str(context.caller.user_id), number, str(surface), wanted.types)
+    wanted = _sorted(types)
+    cursors = context.cursors.bind(field, str(context.caller.user_id), number, str(surface), wanted)
     window: Window[tuple[str]] = window_of(cursors, _type_key, first, after, last, before)
     grant = await context.read_grant(place, surface)
     folders = await context.folders_at(grant)
-    if types is not None:
-        folders = tuple(filter(wanted.matches, folders))
+    if wanted is not None:
+        folders = tuple(folder for folder in folders if folder.type in wanted)
     page = slice_page(folders, _key_in_place, window)
     return PersistedFolderConnection(slice=Slice(page, cursors, _key_in_place), count=folders.__len__)
 
