@@ -36,6 +36,7 @@ class ConnectionPool:
         # They get a connection, or None for the right to open one.
         self._line: deque[asyncio.Future[PooledConnection | None]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
+        self._is_over = False
 
     async def take(self) -> PooledConnection:
         """Raises TimeoutError, and what opening raises. `give_back` is to follow, whatever happens."""
@@ -55,7 +56,7 @@ class ConnectionPool:
 
     def give_back(self, connection: PooledConnection, failure: BaseException | None = None) -> None:
         """After a `failure` that leaves it in doubt what still goes on there, it is closed."""
-        if failure is not None and (isinstance(failure, _DOUBTFUL) or not connection.is_sound):
+        if self._is_over or (failure is not None and (isinstance(failure, _DOUBTFUL) or not connection.is_sound)):
             self._in_background(self._discard(connection))
             return
         connection.used_at = monotonic()
@@ -73,7 +74,8 @@ class ConnectionPool:
         self.give_back(connection)
 
     async def close(self) -> None:
-        """All that are not lent."""
+        """Those that are lent follow when they come back."""
+        self._is_over = True
         idle, self._idle = self._idle, []
         for connection in idle:
             await self._close(connection)

@@ -178,6 +178,17 @@ async def test_opening_that_fails_gives_the_next_one_its_turn() -> None:
     await pool.assert_whole()
 
 
+async def test_one_that_comes_back_late_is_closed_too() -> None:
+    pool = Pool()
+    lent, idle = await pool.take(), await pool.take()
+    pool.pool.give_back(idle)
+    await pool.pool.close()
+    assert (lent.is_open, idle.is_open) == (True, False)
+    pool.pool.give_back(lent)
+    await pool.pool.close()
+    assert not lent.is_open
+
+
 async def test_both_forms_share_the_bound(postgresql: PostgreSQLServer) -> None:
     url = postgresql.create()
     database = Database(DatabaseConfig(url=url, pool_size=3, pool_timeout=60))
