@@ -79,7 +79,8 @@ def _measure_aside(
             found.starts.append(fresh.seconds_to_first_answer)
     two = gateway.kind._replace(name="two workers", command=_two_workers)
     with running(two, copies[GATEWAY], _free_port(), plan.core, folder, asked[0]) as workers:
-        found.workers = median_of(_rounds([workers], Operation.A, asked, CONNECTIONS, plan, folder)[two.name])
+        both = _rounds([gateway, workers], Operation.A, asked, CONNECTIONS, plan, folder)
+        found.workers = (median_of(both[GATEWAY]), median_of(both[two.name]))
 
 
 def _two_workers(_: int) -> list[str]:

@@ -45,8 +45,8 @@ class Measured:
     memory: int = 0
     memory_requests: int = 0
     starts: list[float] = field(default_factory=list)
-    # The list operation with two workers on the one core.
-    workers: Round | None = None
+    # The list operation with one worker, and with two on the one core.
+    workers: tuple[Round, Round] | None = None
 
 
 class Ratio(NamedTuple):
@@ -116,7 +116,8 @@ def bounds(all_measured: Iterable[Measured]) -> list[Bound]:
             seconds = statistics.median(measured.starts)
             found.append(Bound(f"Start to first answer, {on}", seconds, _MOST_SECONDS_TO_START, " s"))
         if measured.workers is not None:
-            times = measured.workers.cpu_microseconds / measured.rounds[Operation.A][GATEWAY].cpu_microseconds
+            one, two = measured.workers
+            times = two.cpu_microseconds / one.cpu_microseconds
             found.append(Bound(f"CPU per request of two workers next to one, {on}", times, _MOST_OF_WORKERS, " times"))
     return found
 
