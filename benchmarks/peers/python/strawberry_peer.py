@@ -20,7 +20,7 @@ from strawberry.aiohttp.views import GraphQLView
 
 if "PEER_SQLITE" in os.environ:
     insert: Any = sqlite.insert
-    engine = create_async_engine(f"sqlite+aiosqlite:///{os.environ['PEER_SQLITE']}")
+    engine = create_async_engine(f"sqlite+aiosqlite:///{os.environ['PEER_SQLITE']}", pool_size=10, max_overflow=0)
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _: Any) -> None:
@@ -30,7 +30,9 @@ if "PEER_SQLITE" in os.environ:
 else:
     insert = postgresql.insert
     engine = create_async_engine(
-        f"postgresql+asyncpg://postgres@/{os.environ['PEER_DATABASE']}?host={os.environ['PEER_HOST']}"
+        f"postgresql+asyncpg://postgres@/{os.environ['PEER_DATABASE']}?host={os.environ['PEER_HOST']}",
+        pool_size=10,
+        max_overflow=0,
     )
 async_session = async_sessionmaker(engine, expire_on_commit=False)
 
