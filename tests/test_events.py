@@ -212,4 +212,3 @@ async def test_notifications_that_make_no_sense_do_no_harm(database_url: str, da
         assert not await _is_woken(listener)
         notifications._heard(str(ADA))
         assert await _is_woken(listener)
-    await notifications.close()
