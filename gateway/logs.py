@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import Any, Literal
@@ -58,7 +59,11 @@ def _without_bytes_of_requests(record: logging.LogRecord) -> bool:
 
 
 def _dumps(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:
+        # A lone surrogate, which a client can put anywhere: it is not worth a line, nor the answer to it.
+        return json.dumps(event, default=str)
 
 
 def _name_logger(_: Any, __: str, event: EventDict) -> EventDict:

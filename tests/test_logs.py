@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import ClientSession
 from sqlalchemy import text
 
@@ -259,3 +260,10 @@ def test_libraries_log_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> N
     assert (first["event"], first["level"], first["logger"]) == ("it is late", "warning", "some.library")
     assert (second["event"], second["level"]) == ("it failed", "error")
     assert "RuntimeError: broken" in second["exception"]
+
+
+def test_a_text_that_is_none_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    """A lone surrogate, in a name of a client's choice. On the console, Python's standard error escapes it."""
+    structlog.get_logger().warning("event", name="a\ud800b")
+    (line,) = lines(capsys.readouterr().err.encode())
+    assert line["name"] == "a\ud800b"
