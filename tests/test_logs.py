@@ -262,8 +262,10 @@ def test_libraries_log_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> N
     assert "RuntimeError: broken" in second["exception"]
 
 
+@pytest.mark.usefixtures("_json_again")
 def test_a_text_that_is_none_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     """A lone surrogate, in a name of a client's choice. On the console, Python's standard error escapes it."""
+    configure_logs("info", "json")
     structlog.get_logger().warning("event", name="a\ud800b")
     (line,) = lines(capsys.readouterr().err.encode())
     assert line["name"] == "a\ud800b"
