@@ -144,6 +144,7 @@ class Documents:
         # Tokens know their lines (`errors` takes them from there). graphql-core counts them anew for each
         # error of a field, and in a mebibyte of empty lines that takes a tenth of a second.
         source.body = ""
+        _unchain(document)
         return document, lexer.tokens
 
     def _operations(self, document: DocumentNode) -> Iterator[tuple[str | None, Operation]]:
@@ -187,6 +188,15 @@ class BoundedTexts(Generic[T]):
         while self._size > self._max_size:
             _, (_, dropped) = self._items.popitem(last=False)
             self._size -= dropped
+
+
+def _unchain(document: DocumentNode) -> None:
+    """Tokens are kept for their places. Each leads to the next and the last: a circle, which only the collector frees."""
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        following = token.next
+        token.prev = token.next = None
+        token = following
 
 
 class _FieldFinder(Visitor):
