@@ -147,6 +147,7 @@ def _document_source(settings: Settings) -> DocumentSource:
 def _throttle(settings: Settings) -> Throttle | None:
     if not settings.rate_limits:
         return None
+    # It brings Redis' client, a twentieth of the start.
     from gateway.throttling import Throttle  # noqa: PLC0415
 
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
@@ -156,6 +157,7 @@ def _throttle(settings: Settings) -> Throttle | None:
 def _redis_channel(settings: Settings) -> RedisChannel | None:
     if settings.redis_url is None:
         return None
+    # The same.
     from gateway.redis_channel import RedisChannel  # noqa: PLC0415
 
     return RedisChannel(settings.redis_url.get_secret_value(), "gateway:folder_changes")
