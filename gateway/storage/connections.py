@@ -116,11 +116,16 @@ class SQLiteConnection(PooledConnection):
 
     @property
     def is_closed(self) -> bool:
+        try:
+            _ = self._driver.in_transaction
+        except ValueError:
+            # So says aiosqlite of one that SQLAlchemy closed, as it does where a transaction is cancelled.
+            return True
         return False
 
     @property
     def is_sound(self) -> bool:
-        return not (self._driver.in_transaction or self.sqlalchemy.invalidated)
+        return not (self.is_closed or self._driver.in_transaction or self.sqlalchemy.invalidated)
 
     async def ping(self) -> None:
         """A file is there."""

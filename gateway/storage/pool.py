@@ -117,8 +117,11 @@ class ConnectionPool:
         task.add_done_callback(self._closing.discard)
 
     async def _discard(self, connection: PooledConnection) -> None:
-        await self._close(connection)
-        self._pass_on(None)
+        try:
+            await self._close(connection)
+        finally:
+            # Whatever becomes of it, another one may be opened in its place.
+            self._pass_on(None)
 
     async def _close(self, connection: PooledConnection) -> None:
         try:

@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from gateway.errors import Unavailable
 from gateway.storage import pool as pool_module
-from gateway.storage.connections import PooledConnection
+from gateway.storage.connections import PooledConnection, SQLiteConnection
 from gateway.storage.engine import POSTGRESQL, Database, DatabaseConfig
 from gateway.storage.pool import ConnectionPool
-from tests.databases import PostgreSQLServer
+from tests.databases import PostgreSQLServer, SQLiteServer
 
 
 class Fake(PooledConnection):
@@ -248,3 +248,24 @@ async def test_a_prepared_write_that_is_refused_for_now_is_run_again(postgresql:
             await run(database.prepare(never))
     await database.close()
     postgresql.drop(url)
+
+
+async def test_one_that_was_closed_already_gives_its_place_up(
+    sqlite: SQLiteServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLAlchemy closes what is cancelled in a transaction."""
+    url = sqlite.create()
+    database = Database(DatabaseConfig(url=url, pool_size=1, pool_timeout=5))
+    try:
+        for _ in range(3):
+            connection = await database._connections.take()
+            assert isinstance(connection, SQLiteConnection)
+            await connection._driver.close()
+            assert connection.is_closed
+            assert not connection.is_sound
+            database._connections.give_back(connection, asyncio.CancelledError())
+            await database.check()
+        await database.close()
+        assert not caplog.records
+    finally:
+        sqlite.drop(url)
