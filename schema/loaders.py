@@ -8,6 +8,7 @@ must see what an earlier one wrote.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from functools import cached_property
 from typing import TypeVar
 from uuid import UUID
 
@@ -24,39 +25,76 @@ T = TypeVar("T")
 
 
 class Loaders:
-    """Of one request and its caller."""
+    """Of one request and its caller; each is made when it is first asked.
+
+    None of them refers to this object: what holds itself waits for the collector.
+    """
 
     def __init__(self, caller: Caller, directory: Directory, folders: FolderService) -> None:
-        reach = caller.reach()
+        self._caller = caller
+        self._directory = directory
+        self._folders = folders
 
-        async def environment_pages(windows: list[Window[EnvironmentKey]]) -> list[Page[Environment]]:
+    @cached_property
+    def environment(self) -> DataLoader[int, Environment | None]:
+        return DataLoader(_from_mapping(self._directory.environments))
+
+    @cached_property
+    def environment_page(self) -> DataLoader[Window[EnvironmentKey], Page[Environment]]:
+        reach, directory, environment = self._caller.reach(), self._directory, self.environment
+
+        async def load(windows: list[Window[EnvironmentKey]]) -> list[Page[Environment]]:
             pages = await directory.pages(reach, windows)
-            self._remember(environment for page in pages for environment in page.rows)
+            _prime(environment, (each for page in pages for each in page.rows))
             return pages
 
-        async def environment_count(keys: list[None]) -> list[int]:
+        return DataLoader(load)
+
+    @cached_property
+    def environment_count(self) -> DataLoader[None, int]:
+        reach, directory = self._caller.reach(), self._directory
+
+        async def load(keys: list[None]) -> list[int]:
             return [await directory.count(reach)] * len(keys)
 
-        async def project_environments(ids: list[int]) -> list[list[Environment]]:
+        return DataLoader(load)
+
+    @cached_property
+    def project_environments(self) -> DataLoader[int, list[Environment]]:
+        reach, directory, environment = self._caller.reach(), self._directory, self.environment
+
+        async def load(ids: list[int]) -> list[list[Environment]]:
             found = await directory.reachable(reach, ids)
-            self._remember(environment for some in found.values() for environment in some)
+            _prime(environment, (each for some in found.values() for each in some))
             return [found.get(each, []) for each in ids]
 
-        async def own_folders(ids: list[UUID]) -> Mapping[UUID, Folder]:
+        return DataLoader(load)
+
+    @cached_property
+    def place(self) -> DataLoader[Grant, tuple[Folder, ...]]:
+        return DataLoader(self._folders.in_places, cache=False)
+
+    @cached_property
+    def own_folder(self) -> DataLoader[UUID, Folder | None]:
+        caller, folders = self._caller, self._folders
+
+        async def load(ids: list[UUID]) -> Mapping[UUID, Folder]:
             return await folders.find(caller.read_reach(), ids)
 
-        self.environment: DataLoader[int, Environment | None] = DataLoader(_from_mapping(directory.environments))
-        self.environment_page: DataLoader[Window[EnvironmentKey], Page[Environment]] = DataLoader(environment_pages)
-        self.environment_count: DataLoader[None, int] = DataLoader(environment_count)
-        self.project_environments: DataLoader[int, list[Environment]] = DataLoader(project_environments)
-        self.place: DataLoader[Grant, tuple[Folder, ...]] = DataLoader(folders.in_places, cache=False)
-        self.own_folder: DataLoader[UUID, Folder | None] = DataLoader(_from_mapping(own_folders), cache=False)
-        self.folder_page: DataLoader[FolderListing, Page[Folder]] = DataLoader(folders.pages, cache=False)
-        self.folder_count: DataLoader[FolderListing, int] = DataLoader(folders.counts, cache=False)
+        return DataLoader(_from_mapping(load), cache=False)
 
-    def _remember(self, environments: Iterable[Environment]) -> None:
-        """The lists below an environment begin with it: what is known already is not asked for again."""
-        self.environment.prime_many({environment.id: environment for environment in environments})
+    @cached_property
+    def folder_page(self) -> DataLoader[FolderListing, Page[Folder]]:
+        return DataLoader(self._folders.pages, cache=False)
+
+    @cached_property
+    def folder_count(self) -> DataLoader[FolderListing, int]:
+        return DataLoader(self._folders.counts, cache=False)
+
+
+def _prime(loader: DataLoader[int, Environment | None], environments: Iterable[Environment]) -> None:
+    """The lists below an environment begin with it: what is known already is not asked for again."""
+    loader.prime_many({environment.id: environment for environment in environments})
 
 
 def _from_mapping(

@@ -11,7 +11,7 @@ from graphql import FieldNode, GraphQLError, GraphQLOutputType, Undefined, is_no
 from graphql.pyutils import gather_with_cancel, is_async_iterable, is_awaitable, is_iterable
 
 from gateway.execution.plain import learn, plain_types
-from gateway.execution.run import Json, Place, ResolveInfo, Run, as_path
+from gateway.execution.run import Json, Place, ResolveInfo, Run, as_path, settle
 
 
 class Executor(Protocol):
@@ -87,7 +87,7 @@ class ListCompleter:
             orphans = [completed[each] for each in pending or ()]
             orphans.extend(_awaitables_left(iterator))
             if orphans:
-                run.settle(orphans)
+                settle(orphans)
             raise
         return completed if pending is None else _gathered(completed, pending)
 
@@ -115,7 +115,7 @@ class ListCompleter:
                 with suppress(Exception):
                     await close()
             if pending:
-                run.settle([completed[each] for each in pending])
+                settle([completed[each] for each in pending])
             raise
         return await _gathered(completed, pending) if pending else completed
 

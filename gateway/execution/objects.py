@@ -26,7 +26,7 @@ from gateway.execution.fields import Field
 from gateway.execution.leaves import checked, names_of_members, test_of
 from gateway.execution.plain import plain_types
 from gateway.execution.resolvers import Attribute, Direct, strawberry_origin
-from gateway.execution.run import Json, Place, Run, as_path
+from gateway.execution.run import Json, Place, Run, as_path, settle
 from gateway.execution.runners import make_runner, read_leniently
 from gateway.execution.selections import Condition
 
@@ -56,6 +56,7 @@ _GLOBALS: Final[dict[str, Any]] = {
     "isfinite": isfinite,
     "read_leniently": read_leniently,
     "plain_types": plain_types,
+    "settle": settle,
 }
 
 
@@ -124,7 +125,7 @@ class _Writer:
         self.indent = 1
         self.line("except Exception:")
         self.line("    if pending is not None:")
-        self.line("        run.settle([*pending.values()])")
+        self.line("        settle([*pending.values()])")
         self.line("    raise")
         self.line(f"result = {result}")
         self.line("return result if pending is None else finish(result, pending)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from graphql import FieldNode, FragmentDefinitionNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode
 from graphql.execution.executor import CollectedErrors
@@ -24,8 +24,6 @@ class Run:
     """One execution of a plan."""
 
     __slots__ = (
-        "_background",
-        "_helpers",
         "coerced",
         "context",
         "errors",
@@ -52,29 +50,31 @@ class Run:
         self.operation_extensions = operation_extensions
         self.errors = CollectedErrors()
         self.kept_arguments: dict[Any, dict[str, Any]] = {}
-        self._helpers: GraphQLResolveInfoHelpers | None = None
-        self._background: set[asyncio.Future[Any]] | None = None
 
-    @property
-    def helpers(self) -> GraphQLResolveInfoHelpers:
-        if self._helpers is None:
-            self._helpers = GraphQLResolveInfoHelpers(gather=_gather, track=self._track)
-        return self._helpers
 
-    def settle(self, awaitables: Sequence[Awaitable[Any]]) -> None:
-        """Lets what a failed sibling has orphaned come to its end, unobserved, as graphql-core does."""
-        future = asyncio.gather(*awaitables, return_exceptions=True)
-        if self._background is None:
-            self._background = set()
-        # The loop itself keeps only weak references to what runs.
-        self._background.add(future)
-        future.add_done_callback(self._background.discard)
+# The loop itself keeps only weak references to what runs. Not a run's own: with it, a run would hold itself, and all
+# of a request would wait for the collector.
+_background: Final[set[asyncio.Future[Any]]] = set()
 
-    def _track(self, values: Sequence[Any]) -> None:
-        awaitables = [value for value in values if is_awaitable(value)]
-        if awaitables:
-            self.settle(awaitables)
 
+def settle(awaitables: Sequence[Awaitable[Any]]) -> None:
+    """Lets what a failed sibling has orphaned come to its end, unobserved, as graphql-core does."""
+    future = asyncio.gather(*awaitables, return_exceptions=True)
+    _background.add(future)
+    future.add_done_callback(_background.discard)
+
+
+def _gather(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
+    return gather_with_cancel(*values)
+
+
+def _track(values: Sequence[Any]) -> None:
+    awaitables = [value for value in values if is_awaitable(value)]
+    if awaitables:
+        settle(awaitables)
+
+
+_HELPERS: Final = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
 
 ResolveInfo: TypeAlias = GraphQLResolveInfo[Any]
 
@@ -128,7 +128,7 @@ class InfoMaker:
             run.context,
             is_awaitable,
             None,
-            run.helpers,
+            _HELPERS,
         )
         if run.operation_extensions is None:
             return _new_info(values)
@@ -148,7 +148,3 @@ def as_path(place: Place) -> Path | None:
     if previous is not None and type(previous) is not Path:
         previous = as_path(previous)
     return _new_path((previous, key, typename))
-
-
-def _gather(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
-    return gather_with_cancel(*values)
