@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from gateway.access import FolderReach, FolderWriteReach, Grant, WriteGrant
@@ -20,17 +19,16 @@ from gateway.model import (
     FolderDraft,
     FolderType,
     Page,
-    to_microseconds,
+    Timestamp,
 )
 from gateway.storage.ahead import ReadAhead
 from gateway.storage.folders import FolderListing, FolderStore
 
-Clock = Callable[[], int]
-"""Microseconds since 1970 in UTC."""
+Clock = Callable[[], Timestamp]
 
 
-def system_clock() -> int:
-    return time.time_ns() // 1000
+def system_clock() -> Timestamp:
+    return Timestamp(time.time_ns() // 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +115,7 @@ class FolderService:
         access: Sequence[WriteGrant] | FolderWriteReach,
         folder_id: UUID,
         folder: FolderInput,
-        expected_updated_at: datetime | None = None,
+        expected_updated_at: Timestamp | None = None,
     ) -> Folder:
         """Changes what `folder` names, and `updated_at` always. Raises NotFound, InvalidFields, Conflict, Stale."""
         try:
@@ -126,7 +124,7 @@ class FolderService:
             # Whether there is such a folder comes first, as in REST.
             await self.require(access, folder_id)
             raise
-        stored = await self._store.update(access, folder_id, changes, self._clock(), _expected(expected_updated_at))
+        stored = await self._store.update(access, folder_id, changes, self._clock(), expected_updated_at)
         self._announce(_user_of(access))
         return stored
 
@@ -134,10 +132,10 @@ class FolderService:
         self,
         access: Sequence[WriteGrant] | FolderWriteReach,
         folder_id: UUID,
-        expected_updated_at: datetime | None = None,
+        expected_updated_at: Timestamp | None = None,
     ) -> Folder:
         """The folder as it last was. Raises NotFound, Stale."""
-        deleted = await self._store.delete(access, folder_id, _expected(expected_updated_at))
+        deleted = await self._store.delete(access, folder_id, expected_updated_at)
         self._announce(_user_of(access))
         return deleted
 
@@ -160,10 +158,6 @@ def _only(found: dict[UUID, Folder], folder_id: UUID) -> Folder:
         return found[folder_id]
     except KeyError:
         raise NotFound(attr="id") from None
-
-
-def _expected(time: datetime | None) -> int | None:
-    return None if time is None else to_microseconds(time)
 
 
 def _draft(folder: FolderInput) -> FolderDraft:

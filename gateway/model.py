@@ -6,9 +6,10 @@ Plain frozen records. Nothing here knows a database, a transport or a rule.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Generic, NamedTuple, TypeVar
+from functools import lru_cache
+from typing import Final, Generic, NamedTuple, NewType, TypeVar
 from uuid import UUID
 
 DEFAULT_PROTOCOL = "products://"
@@ -21,6 +22,9 @@ MAX_ID = 2**31 - 1
 """Largest id of a project or environment: what GraphQL's Int holds."""
 
 T = TypeVar("T")
+
+Timestamp = NewType("Timestamp", int)
+"""Microseconds since 1970 in UTC: what is stored, and read into an answer without a `datetime` in between."""
 
 
 class Surface(StrEnum):
@@ -62,7 +66,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One persisted folder as it was when it was read. Times are in UTC, to the microsecond."""
+    """One persisted folder as it was when it was read."""
 
     id: UUID
     environment_id: int
@@ -70,8 +74,8 @@ class Folder:
     type: FolderType
     protocol: str
     path: str
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
     @property
     def location(self) -> str:
@@ -164,25 +168,32 @@ class Page(Generic[T]):
     has_previous: bool
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_LENGTH = len("2019-08-24T14:15:22.123456+00:00")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+_MICROSECOND: Final = timedelta(microseconds=1)
+_MICROSECONDS_OF_MINUTE: Final = 60_000_000
+_MICROSECONDS_OF_DAY: Final = 1440 * _MICROSECONDS_OF_MINUTE
+_MINUTES: Final = tuple(f"T{hour:02}:{minute:02}:" for hour in range(24) for minute in range(60))
 
 
-def to_microseconds(time: datetime) -> int:
-    """Microseconds since 1970-01-01 UTC, exactly (a float of seconds would round)."""
-    return (time - _EPOCH) // _MICROSECOND
+def to_timestamp(time: datetime) -> Timestamp:
+    """Exactly: a float of seconds would round."""
+    return Timestamp((time - _EPOCH) // _MICROSECOND)
 
 
-def from_microseconds(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(0, 0, microseconds)
+def format_time(time: Timestamp) -> str:
+    """As `2019-08-24T14:15:22.123456Z`: always six decimals (contract/rest.md, 'A folder')."""
+    # From two tables: in a third of the time that `datetime.isoformat` takes.
+    day, rest = divmod(time, _MICROSECONDS_OF_DAY)
+    minute, rest = divmod(rest, _MICROSECONDS_OF_MINUTE)
+    # The 1 keeps the zeros.
+    text = str(100_000_000 + rest)
+    return f"{_format_day(day)}{_MINUTES[minute]}{text[1:3]}.{text[3:]}Z"
 
 
-def format_time(time: datetime) -> str:
-    """A time in UTC as `2019-08-24T14:15:22.123456Z`: always six decimals (contract/rest.md, 'A folder')."""
-    text = time.isoformat()
-    # Without a fraction, the time is too short by it.
-    return text[:26] + "Z" if len(text) == _LENGTH else time.isoformat(timespec="microseconds")[:26] + "Z"
+@lru_cache(maxsize=4096)
+def _format_day(day: int) -> str:
+    return date.fromordinal(_EPOCH_ORDINAL + day).isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,4 +202,4 @@ class RateLimitState:
 
     limit: int
     remaining: int
-    resets_at: datetime
+    resets_at: Timestamp

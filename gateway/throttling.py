@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -18,7 +17,7 @@ from redis.exceptions import RedisError
 
 from gateway.access import Caller
 from gateway.errors import Throttled
-from gateway.model import RateLimitState
+from gateway.model import RateLimitState, Timestamp
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +82,7 @@ class Throttle:
     async def _state(self, key: str) -> RateLimitState:
         states = [(item, await self._limiter.get_window_stats(item, key)) for item in self._items]
         item, stats = min(states, key=lambda state: state[1].remaining / state[0].amount)
-        return RateLimitState(item.amount, stats.remaining, datetime.fromtimestamp(stats.reset_time, UTC))
+        return RateLimitState(item.amount, stats.remaining, Timestamp(int(stats.reset_time * 1_000_000)))
 
 
 def check_redis_url(url: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -12,7 +11,7 @@ import strawberry
 from gateway.access import FolderWriteReach, WriteGrant
 from gateway.errors import Conflict, GatewayError, InvalidField, InvalidFields, NotFound, Stale
 from gateway.folders import FolderInput
-from gateway.model import DEFAULT_PATH, DEFAULT_PROTOCOL, Folder, FolderType, Surface
+from gateway.model import DEFAULT_PATH, DEFAULT_PROTOCOL, Folder, FolderType, Surface, Timestamp
 from schema import ids
 from schema.context import Context, Info, place_of, place_or_current
 from schema.enums import UserErrorCode
@@ -102,7 +101,7 @@ class UpdatePersistedFolderInput:
     path: str | None = strawberry.field(
         default=strawberry.UNSET, description="The new path, at most 4,096 characters; may not be null."
     )
-    expected_updated_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=_EXPECTED)
+    expected_updated_at: Timestamp | None = strawberry.field(default=strawberry.UNSET, description=_EXPECTED)
 
 
 @strawberry.type(description="The folder after the change, or why it was not changed.")
@@ -121,7 +120,7 @@ class DeletePersistedFolderInput:
     surface: Surface | None = strawberry.field(
         default=strawberry.UNSET, description="Only a folder of this surface; any where it is left out."
     )
-    expected_updated_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=_EXPECTED)
+    expected_updated_at: Timestamp | None = strawberry.field(default=strawberry.UNSET, description=_EXPECTED)
 
 
 @strawberry.type(description="The id of the folder that is gone, or why it was not deleted.")

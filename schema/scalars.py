@@ -11,18 +11,18 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
-from gateway.model import format_time
+from gateway.model import Timestamp, format_time, to_timestamp
 
 # `datetime.fromisoformat` takes more than RFC 3339, as weeks, and less, as a small z.
 _RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def _parse_time(value: Any) -> datetime:
+def _parse_time(value: Any) -> Timestamp:
     text = value.upper() if isinstance(value, str) else ""
     try:
         if _RFC_3339.fullmatch(text):
             # A year at either end can leave the calendar on its way to UTC.
-            return datetime.fromisoformat(text).astimezone(UTC)
+            return to_timestamp(datetime.fromisoformat(text).astimezone(UTC))
     except (ValueError, OverflowError):
         pass
     raise GraphQLError("DateTime must be an RFC 3339 time with an offset, as 2026-01-31T09:30:00.123456Z.")
@@ -36,7 +36,7 @@ def _parse_uuid(value: Any) -> UUID:
 
 
 SCALARS: Final[dict[object, ScalarDefinition]] = {
-    datetime: strawberry.scalar(
+    Timestamp: strawberry.scalar(
         name="DateTime",
         description="A time in UTC, as RFC 3339 text, as `2026-01-31T09:30:00.123456Z`.",
         specified_by_url="https://scalars.graphql.org/andimarek/date-time",

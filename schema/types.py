@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,7 +10,7 @@ import strawberry
 
 from gateway import model
 from gateway.access import Caller, PlaceRef, Scope
-from gateway.model import FolderFilter, FolderKey, FolderType, Surface, Window
+from gateway.model import FolderFilter, FolderKey, FolderType, Surface, Timestamp, Window
 from gateway.storage.directory import environment_key
 from gateway.storage.folders import FolderListing, folder_key
 from gateway.storage.pages import slice_page
@@ -40,8 +39,8 @@ class PersistedFolder(Node):
     protocol: str = strawberry.field(description="Prefix of the location, as `products://`; 1 to 64 characters.")
     path: str = strawberry.field(description="Path within the protocol; empty for its root.")
     location: str = strawberry.field(description="`protocol` followed by `path`.")
-    created_at: datetime = strawberry.field(description="When the folder was created.")
-    updated_at: datetime = strawberry.field(description="When the folder was last changed.")
+    created_at: Timestamp = strawberry.field(description="When the folder was created.")
+    updated_at: Timestamp = strawberry.field(description="When the folder was last changed.")
     environment_number: strawberry.Private[int]
 
     @strawberry.field(description="The environment that the folder belongs to.")
@@ -316,4 +315,4 @@ def _sorted(values: list[Any] | None) -> tuple[Any, ...] | None:
 class RateLimit:
     limit: int = strawberry.field(description="Requests allowed in the current window.")
     remaining: int = strawberry.field(description="Requests left in it.")
-    reset_at: datetime = strawberry.field(description="When the window is over.")
+    reset_at: Timestamp = strawberry.field(description="When the window is over.")

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.access import is_known_scope
 from gateway.cli.running import now, with_database
-from gateway.model import MAX_ID, format_time
+from gateway.model import MAX_ID, Timestamp, format_time
 from gateway.storage.engine import Database
 from gateway.storage.keys import KeyInfo, KeyStore, NewKey, ShownKey
 from gateway.workspace import Name
@@ -120,7 +120,7 @@ def keys_roll(key_id: UUID) -> None:
 
 
 def _describe(key: KeyInfo) -> dict[str, Any]:
-    def shown(time: datetime | None) -> str | None:
+    def shown(time: Timestamp | None) -> str | None:
         return None if time is None else format_time(time)
 
     return {
@@ -139,7 +139,13 @@ def _describe(key: KeyInfo) -> dict[str, Any]:
 
 
 def _line(key: KeyInfo) -> str:
-    state = "revoked" if key.revoked_at else f"until {key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "active"
+    state = (
+        "revoked"
+        if key.revoked_at
+        else f"until {format_time(key.expires_at)[:16].replace('T', ' ')}"
+        if key.expires_at
+        else "active"
+    )
     return f"{key.id}  {key.mask}  {key.user}  {json.dumps(key.label)}  {','.join(key.scopes) or '-'}  {state}"
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+import time
 
 from gateway.errors import Throttled
 from gateway.model import RateLimitState
 
 
 def rate_limit_headers(state: RateLimitState) -> dict[str, str]:
-    seconds = math.ceil((state.resets_at - datetime.now(UTC)).total_seconds())
+    seconds = math.ceil(state.resets_at / 1_000_000 - time.time())
     return _headers(state.limit, state.remaining, max(0, seconds))
 
 

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, cast, func, literal_column, or_, select
 
 from gateway.access import Caller
-from gateway.model import Environment, Folder, Surface
+from gateway.model import Environment, Folder, Surface, Timestamp
 from gateway.storage.ahead import Current, Forecast, ReadAhead
 from gateway.storage.engine import Database
 from gateway.storage.records import ENVIRONMENT_COLUMNS, FOLDER_COLUMNS, environment_from, folder_from
@@ -40,10 +40,10 @@ _FOLDER: Final = _ENVIRONMENT + len(ENVIRONMENT_COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A valid key with its caller; `last_used_at` in microseconds since 1970, None where it was never used."""
+    """A valid key with its caller; `last_used_at` None where it was never used."""
 
     caller: Caller
-    last_used_at: int | None
+    last_used_at: Timestamp | None
 
 
 class _Lookup:

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.keys import generate_key, hash_key, mask_key
-from gateway.model import from_microseconds, to_microseconds
+from gateway.model import Timestamp, to_timestamp
 from gateway.storage.engine import Database
 from gateway.storage.failures import ConstraintViolated
 from gateway.storage.tables import api_keys, environments, organizations, users
@@ -46,10 +46,10 @@ class KeyInfo:
     scopes: tuple[str, ...]
     environments: tuple[int, ...]
     organizations: tuple[UUID, ...]
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
+    created_at: Timestamp
+    expires_at: Timestamp | None
+    revoked_at: Timestamp | None
+    last_used_at: Timestamp | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class KeyStore:
                     scoped_environments=sorted(set(key.environments)),
                     scoped_organizations=sorted(set(map(str, key.organizations))),
                     created_at=now,
-                    expires_at=to_microseconds(key.expires_at) if key.expires_at else None,
+                    expires_at=to_timestamp(key.expires_at) if key.expires_at else None,
                 )
             )
 
@@ -134,9 +134,6 @@ async def _require_all(connection: AsyncConnection, column: Any, ids: Sequence[A
 
 
 def _info(row: Any) -> KeyInfo:
-    def time(value: int | None) -> datetime | None:
-        return None if value is None else from_microseconds(value)
-
     return KeyInfo(
         id=row.id,
         user=row.email,
@@ -145,8 +142,8 @@ def _info(row: Any) -> KeyInfo:
         scopes=tuple(row.scopes),
         environments=tuple(row.scoped_environments),
         organizations=tuple(map(UUID, row.scoped_organizations)),
-        created_at=from_microseconds(row.created_at),
-        expires_at=time(row.expires_at),
-        revoked_at=time(row.revoked_at),
-        last_used_at=time(row.last_used_at),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from gateway.model import Environment, Folder, FolderType, Project, Surface, from_microseconds
+from gateway.model import Environment, Folder, FolderType, Project, Surface
 from gateway.storage.tables import environments, folders, projects
 
 ENVIRONMENT_COLUMNS: Final = (
@@ -38,16 +38,7 @@ def environment_of(row: Row[Any]) -> Environment:
 def folder_from(values: Sequence[Any]) -> Folder:
     """From the FOLDER_COLUMNS, in their order."""
     environment_id, folder_id, surface, kind, protocol, path, created_at, updated_at = values
-    return Folder(
-        folder_id,
-        environment_id,
-        _SURFACES[surface],
-        _TYPES[kind],
-        protocol,
-        path,
-        from_microseconds(created_at),
-        from_microseconds(updated_at),
-    )
+    return Folder(folder_id, environment_id, _SURFACES[surface], _TYPES[kind], protocol, path, created_at, updated_at)
 
 
 def folder_of(row: Row[Any], folder_id: UUID) -> Folder:
@@ -59,6 +50,6 @@ def folder_of(row: Row[Any], folder_id: UUID) -> Folder:
         type=FolderType(row.type),
         protocol=row.protocol,
         path=row.path,
-        created_at=from_microseconds(row.created_at),
-        updated_at=from_microseconds(row.updated_at),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
     )

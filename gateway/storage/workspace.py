@@ -13,7 +13,7 @@ from sqlalchemy import Table, and_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.keys import generate_key, hash_key, mask_key
-from gateway.model import to_microseconds
+from gateway.model import to_timestamp
 from gateway.storage.engine import POSTGRESQL, Database
 from gateway.storage.tables import api_keys, environments, memberships, organizations, projects, users
 from gateway.workspace import Workspace, WorkspaceError
@@ -172,7 +172,7 @@ class _Load:
                 "scopes": sorted(set(entry.scopes)),
                 "scoped_environments": sorted(set(entry.scoped_environments)),
                 "scoped_organizations": sorted(set(map(str, entry.scoped_organizations))),
-                "expires_at": to_microseconds(entry.expires_at) if entry.expires_at else None,
+                "expires_at": to_timestamp(entry.expires_at) if entry.expires_at else None,
             }
             if known is not None:
                 await self._write(api_keys, ("id",), [{"id": known.id, **limits}])

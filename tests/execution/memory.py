@@ -21,9 +21,8 @@ from gateway.model import (
     Page,
     Project,
     Surface,
+    Timestamp,
     Window,
-    from_microseconds,
-    to_microseconds,
 )
 from gateway.storage.directory import Directory, EnvironmentKey, environment_key
 from gateway.storage.folders import FolderListing, FolderStore, folder_key
@@ -32,7 +31,7 @@ from schema.context import Context, Services
 
 _OURS: Final = UUID(int=1)
 _USER: Final = UUID(int=2)
-_TIME: Final = from_microseconds(1_767_225_600_123_456)
+_TIME: Final = Timestamp(1_767_225_600_123_456)
 
 
 def _environments() -> dict[int, Environment]:
@@ -160,7 +159,7 @@ class _Store:
         folder = self._folders.get(id)
         if folder is None or not _is_within(folder, access):
             raise NotFound(attr="id")
-        if expected is not None and to_microseconds(folder.updated_at) != expected:
+        if expected is not None and folder.updated_at != expected:
             raise Stale("The folder has changed since.", attr="expectedUpdatedAt")
         return folder
 

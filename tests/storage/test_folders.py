@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.access import Caller, PlaceRef, WriteGrant
 from gateway.callers import CallerService
 from gateway.errors import Conflict, NotFound, Stale
-from gateway.model import FolderChanges, FolderDraft, FolderType, Surface, to_microseconds
+from gateway.model import FolderChanges, FolderDraft, FolderType, Surface
 from gateway.storage.directory import Directory
 from gateway.storage.engine import Database
 from gateway.storage.folders import FolderStore
@@ -45,7 +45,7 @@ async def test_each_change_has_a_later_time_whatever_the_clock_says(callers: Cal
     grant = await _grant(callers)
     ((folder, created),) = await store.upsert(grant, [_HOME], _NOW)
     assert created
-    assert to_microseconds(folder.created_at) == to_microseconds(folder.updated_at) == _NOW
+    assert folder.created_at == folder.updated_at == _NOW
     last = _NOW
     for now, expected in (
         (_NOW, _NOW + 1),
@@ -57,14 +57,14 @@ async def test_each_change_has_a_later_time_whatever_the_clock_says(callers: Cal
     ):
         ((upserted, created),) = await store.upsert(grant, [_HOME], now)
         assert not created
-        assert to_microseconds(upserted.updated_at) == expected > last
-        assert to_microseconds(upserted.created_at) == _NOW
+        assert upserted.updated_at == expected > last
+        assert upserted.created_at == _NOW
         last = expected
     for now in (0, last, last - 5):
         updated = await store.update([grant], folder.id, FolderChanges(), now)
         last += 1
-        assert to_microseconds(updated.updated_at) == last
-        assert to_microseconds(updated.created_at) == _NOW
+        assert updated.updated_at == last
+        assert updated.created_at == _NOW
 
 
 async def test_any_number_of_upserts_is_one_statement(callers: CallerService, store: FolderStore) -> None:
