@@ -15,6 +15,7 @@ from gateway.server import listening
 from gateway.settings import Settings, load_settings
 from gateway.storage.engine import Database, DatabaseConfig
 from tests.databases import DatabaseServer, PostgreSQLServer, SQLiteServer, running_postgresql
+from tests.patience import PATIENCE_SECONDS, PATIENT
 
 Serve = Callable[..., AbstractAsyncContextManager[ClientSession]]
 
@@ -52,15 +53,21 @@ def database_url(database_server: DatabaseServer) -> Iterator[str]:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(DatabaseConfig(url=database_url))
+    opened = Database(DatabaseConfig(url=database_url, statement_timeout=PATIENCE_SECONDS))
     yield opened
     await opened.close()
+
+
+def patient(settings: Settings) -> Settings:
+    """The same, with the limits in time that were not set out of reach."""
+    unset = {name: seconds for name, seconds in PATIENT.items() if name not in settings.model_fields_set}
+    return settings.model_copy(update=unset)
 
 
 @asynccontextmanager
 async def serving(settings: Settings, **session_options: Any) -> AsyncIterator[ClientSession]:
     """The service on a free port, and a client of it; the client's paths begin at its root."""
-    settings = settings.model_copy(update={"port": 0})
+    settings = patient(settings).model_copy(update={"port": 0})
     async with (
         open_application(settings) as app,
         listening(app, settings) as port,
@@ -81,6 +88,6 @@ def serve(database_url: str) -> Serve:
 
 @pytest.fixture
 async def client(serve: Serve) -> AsyncIterator[ClientSession]:
-    """A client of the service with its default settings."""
+    """A client of the service with its default settings, but those of `tests.patience`."""
     async with serve() as session:
         yield session

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
-_PATIENCE_SECONDS: Final = 60
+from tests.patience import PATIENCE_SECONDS, PATIENT
+
 _ADDRESS: Final = re.compile(rb"http://[^\s\"/]+:\d+")
 
 
@@ -30,7 +31,7 @@ def environment(settings: dict[str, Any]) -> dict[str, str]:
 async def gateway(*arguments: str | bytes, stdin: bytes = b"", **settings: Any) -> Result:
     """Runs a command to its end."""
     process = await _start(arguments, settings)
-    out, err = await asyncio.wait_for(process.communicate(stdin), _PATIENCE_SECONDS)
+    out, err = await asyncio.wait_for(process.communicate(stdin), PATIENCE_SECONDS)
     assert process.returncode is not None
     return Result(process.returncode, out.decode(), err.decode())
 
@@ -51,7 +52,7 @@ class Running:
 
     async def wait_for(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
         """Until it has written what is looked for."""
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not (found := pattern.search(self.out + b"\n" + self.err)):
                 assert not all(task.done() for task in self._reading), self.err.decode()
                 self._grew.clear()
@@ -67,7 +68,7 @@ class Running:
 
     async def ended(self) -> int:
         """Its exit code, when all that it wrote has been read."""
-        code = await asyncio.wait_for(self._process.wait(), _PATIENCE_SECONDS)
+        code = await asyncio.wait_for(self._process.wait(), PATIENCE_SECONDS)
         await asyncio.gather(*self._reading)
         return code
 
@@ -104,5 +105,5 @@ async def _start(arguments: tuple[str | bytes, ...], settings: dict[str, Any]) -
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
-        env=environment(settings),
+        env=environment({**PATIENT, **settings}),
     )

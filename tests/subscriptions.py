@@ -15,8 +15,8 @@ from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, WSMs
 
 from gateway.events import EventBus
 from tests.keys import ADA, bearer
+from tests.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS: Final = 20
 PROTOCOL: Final = "graphql-transport-ws"
 CHANGES: Final = """
 subscription Changes($project: ID, $environment: ID, $surface: Surface, $after: String) {

@@ -15,8 +15,7 @@ from tests.processes import running
 async def shared_port(database_server: DatabaseServer) -> AsyncIterator[int]:
     """Where the service listens that all tests of a module use, as a process of its own; it must log no error."""
     url = database_server.create()
-    # A busy machine is no failure.
-    async with running("serve", database_url=url, websocket_init_timeout=60) as service:
+    async with running("serve", database_url=url) as service:
         yield int(service.address.rpartition(":")[2])
         service.send_signal(SIGTERM)
         assert await service.ended() == 0
