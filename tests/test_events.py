@@ -16,6 +16,7 @@ from gateway.events import EventBus
 from gateway.notifications import Notifications
 from gateway.storage.engine import Database
 from gateway.storage.shared_reads import SharedReads
+from tests.patience import PATIENCE_SECONDS
 
 ADA, GRACE = UUID(int=1), UUID(int=2)
 
@@ -25,7 +26,7 @@ async def test_a_wake_up_while_nobody_waits_is_kept() -> None:
     with bus.listen(ADA) as listener:
         for _ in range(3):
             bus.wake(ADA)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await listener.wait()
         # And three are one.
         assert not await _is_woken(listener)
@@ -179,7 +180,7 @@ async def test_a_stream_that_never_catches_up_is_stopped_too(monkeypatch: pytest
     service = ChangeService(_EndlessStore(), _Directory(), bus)  # type: ignore[arg-type]
     looking = asyncio.create_task(service.run())
     with _fast(monkeypatch), pytest.raises(AccessLost):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             async for _ in _follow(service):
                 await asyncio.sleep(0)
     looking.cancel()
@@ -195,7 +196,7 @@ async def test_a_key_that_cannot_be_checked_counts_as_revoked(
     with _fast(monkeypatch):
         looking = asyncio.create_task(service.run())
         with pytest.raises(Unavailable):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 async for _ in _follow(service):
                     await asyncio.sleep(0)
         assert not looking.done()

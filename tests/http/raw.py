@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from aiohttp import ClientSession
 
-_TIMEOUT_SECONDS = 20
+from tests.patience import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ async def send(
 
 async def send_bytes(port: int, method: str, request: bytes) -> RawResponse:
     """`method` says how to read the answer: that to HEAD has no body, whatever its headers say."""
-    async with asyncio.timeout(_TIMEOUT_SECONDS), connected(port) as connection:
+    async with asyncio.timeout(PATIENCE_SECONDS), connected(port) as connection:
         connection.write(request)
         return await connection.read(method)
 

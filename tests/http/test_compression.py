@@ -22,6 +22,7 @@ from tests.databases import DatabaseServer, SQLiteServer
 from tests.http.raw import RawResponse, connected, port_of, send
 from tests.http.test_protocol import FOLDERS, HOST, graphql_error, rest_error
 from tests.keys import ADA
+from tests.patience import PATIENCE_SECONDS
 
 SDL: Final = "/schema.graphql"
 INTROSPECTION: Final = "/graphql?query={__schema{types{name,description,fields{name,description}}}}"
@@ -255,7 +256,7 @@ async def test_a_bomb_is_not_unpacked(port: int) -> None:
     assert response.status == 413
     assert graphql_error(response)["extensions"]["code"] == "CONTENT_TOO_LARGE"
     head = b"POST /graphql HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
-    async with connected(port) as connection, asyncio.timeout(30):
+    async with connected(port) as connection, asyncio.timeout(PATIENCE_SECONDS):
         connection.write(head + b"Transfer-Encoding: chunked\r\n\r\n")
         connection.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(bomb), bomb))
         assert (await connection.read()).status == 413

@@ -9,7 +9,7 @@ from tests.http.generated.requests import Framed
 from tests.http.raw import Connection, RawResponse, connected
 from tests.http.verdict import problem_with
 
-SECONDS: Final = 20
+SECONDS: Final = 60
 # Such a request is refused before its headers are read.
 _TARGET_TOO_LONG: Final = 8000
 

@@ -18,9 +18,10 @@ from gateway.app import open_application
 from gateway.events import EventBus
 from gateway.server import listening
 from gateway.settings import load_settings
-from tests.conftest import Serve
+from tests.conftest import Serve, patient
 from tests.http.raw import port_of, send
 from tests.keys import ADA, ADA_OTHER_SCOPE, GONE, GRACE, bearer
+from tests.patience import PATIENCE_SECONDS
 from tests.subscriptions import (
     CHANGES,
     PROTOCOL,
@@ -306,13 +307,19 @@ async def test_the_right_protocol_among_others(client: ClientSession) -> None:
 async def test_4408_without_init_in_time(serve: Serve) -> None:
     async with serve(websocket_init_timeout=0.1) as client:
         async with connected(client) as opened:
-            await opened.send(type="ping")
+            with suppress(ConnectionError):
+                await opened.send(type="ping")
             assert await opened.close_code() == 4408
-        async with connected(client) as opened:
-            await opened.init()
-            await asyncio.sleep(0.2)
-            await opened.send(type="ping")
-            assert await opened.receive() == {"type": "pong"}
+        initialised = False
+        while not initialised:
+            async with connected(client) as opened:
+                # On a busy machine it can be too late.
+                with suppress(Ended, ConnectionError):
+                    await opened.init()
+                    initialised = True
+                    await asyncio.sleep(0.2)
+                    await opened.send(type="ping")
+                    assert await opened.receive() == {"type": "pong"}
 
 
 @pytest.mark.parametrize("operation_id", ["1", "é" * 100, "\ud800", "null"])
@@ -357,8 +364,9 @@ async def test_1013_where_the_database_is_away(client: ClientSession, monkeypatc
 
 
 async def test_1001_when_the_service_stops(database_url: str) -> None:
-    settings = load_settings(database_url=database_url, port=0)
-    async with ClientSession() as client:
+    # It waits for none of them.
+    settings = patient(load_settings(database_url=database_url, port=0, shutdown_timeout=3600))
+    async with ClientSession() as client, asyncio.timeout(PATIENCE_SECONDS):
         async with open_application(settings) as app, listening(app, settings) as port:
             address = f"http://127.0.0.1:{port}/graphql"
             idle, busy, silent = [WebSocket(await client.ws_connect(address, protocols=[PROTOCOL])) for _ in range(3)]
@@ -367,8 +375,6 @@ async def test_1001_when_the_service_stops(database_url: str) -> None:
             closed = [asyncio.create_task(each.close_code()) for each in (idle, busy)]
             # Nobody answers the close frame here.
             assert silent.raw.protocol == PROTOCOL
-            started = asyncio.get_running_loop().time()
-        assert asyncio.get_running_loop().time() - started < settings.shutdown_timeout
         assert await asyncio.gather(*closed) == [1001, 1001]
 
 
@@ -448,7 +454,8 @@ async def test_operations_count_for_the_rate_limit(serve: Serve) -> None:
             assert response.status == 429
 
 
-async def test_1009_for_a_message_that_is_too_large(serve: Serve) -> None:
+async def test_1009_for_a_message_that_is_too_large(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.http.graphql.websocket_session._CLOSE_SECONDS", PATIENCE_SECONDS)
     async with serve(max_body_size=2048) as client:
         for size in (2500, 5_000_000):
             async with connected(client) as opened:
@@ -582,11 +589,17 @@ async def test_a_client_that_goes_leaves_nothing(bus: EventBus, serve: Serve) ->
 
 
 async def test_a_client_that_answers_no_pings_is_closed(bus: EventBus, serve: Serve) -> None:
-    async with serve(websocket_ping_interval=0.2) as client, connected(client, autoping=False) as opened:
-        await opened.init()
-        await opened.subscribe("1", CHANGES, {"project": "1"})
-        await until(lambda: listeners(bus) == 2)
-        await until(lambda: listeners(bus) == 0)
+    async with serve(websocket_ping_interval=0.2) as client:
+        has_begun = False
+        # On a busy machine it can be closed before it subscribes.
+        while not has_begun:
+            async with connected(client, autoping=False) as opened:
+                with suppress(Ended, ConnectionError):
+                    await opened.init()
+                    await opened.subscribe("1", CHANGES, {"project": "1"})
+                    await until(lambda: listeners(bus) != 1)
+                    has_begun = listeners(bus) == 2
+                await until(lambda: listeners(bus) == 0)
 
 
 class _Raw:
@@ -603,11 +616,11 @@ class _Raw:
         self._writer.write(bytes([first]) + length + mask + masked)
 
     async def drain(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await self._writer.drain()
 
     async def receive(self) -> tuple[int, bytes]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             first, length = await self._reader.readexactly(2)
             if length == 126:
                 (length,) = struct.unpack("!H", await self._reader.readexactly(2))

@@ -9,7 +9,7 @@ from tests.http.malformed.requests import Malformed, post
 from tests.http.raw import Connection, connected
 from tests.http.verdict import problem_with
 
-_SECONDS: Final = 10
+_SECONDS: Final = 60
 
 
 async def findings(port: int, row: Malformed) -> list[str]:
