@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from gateway.errors import NotFound, PermissionDenied
@@ -118,8 +118,7 @@ def is_known_scope(text: str) -> bool:
     return text == ALL_SCOPES or (name in _SCOPE_OBJECTS and action in ("read", "write"))
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceRef:
+class PlaceRef(NamedTuple):
     """How a request names a place: by project, which means its primary environment, or by environment.
 
     `id` is the client's own text: a number or `@current`.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -21,8 +20,7 @@ log = structlog.get_logger(__name__)
 _HOUR: Final = 3_600_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A caller, and what was read along with the key. Of one request: nothing of it is kept."""
 
     caller: Caller

@@ -61,10 +61,11 @@ class FolderService:
         """All folders at each place, by type; the grants are one caller's."""
         return await self._store.in_places(grants)
 
-    async def in_place(self, grant: Grant, ahead: ReadAhead) -> tuple[Folder, ...]:
+    async def in_place(self, grant: Grant, ahead: ReadAhead) -> Sequence[Folder]:
         """The same at one place, which may have been read along with the key."""
-        known = ahead.folders_at(grant)
-        return (await self._store.in_places([grant]))[0] if known is None else known
+        if ahead.has_read(grant.environment.id, grant.surface):
+            return ahead.folders_at(grant)
+        return (await self._store.in_places([grant]))[0]
 
     async def get(self, grant: Grant, folder_id: UUID) -> Folder:
         """Raises NotFound."""

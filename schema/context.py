@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias, TypeVar
 
 from strawberry.types import Info as StrawberryInfo
 
 from gateway.access import CURRENT_ENVIRONMENT, Caller, Grant, PlaceRef, WriteGrant
 from gateway.changes import ChangeService
 from gateway.cursors import CursorSigner
-from gateway.errors import InvalidInput, NotAuthenticated
+from gateway.errors import GatewayError, InvalidInput, NotAuthenticated
 from gateway.folders import FolderService
 from gateway.model import Environment, Folder, RateLimitState, Surface
 from gateway.storage.ahead import NOTHING_AHEAD, ReadAhead
 from gateway.storage.directory import Directory
 from schema.ids import ENVIRONMENT, PROJECT, raw_id
 from schema.loaders import Loaders
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,26 @@ class Context:
         environment = await self._environment(place)
         return [self.caller.write(place, environment, surface) for surface in surfaces]
 
-    async def folders_at(self, grant: Grant) -> tuple[Folder, ...]:
-        """All folders at the place, by type."""
-        known = self._ahead.folders_at(grant)
-        return await self.load.place.load(grant) if known is None else known
+    def with_folders(self, place: PlaceRef, surface: Surface, use: Callable[[Sequence[Folder]], T]) -> T | Awaitable[T]:
+        """What `use` makes of all folders at the place, by type: at once, where they were read along with the key.
+
+        Raises NotFound or PermissionDenied, or what is to be awaited does.
+        """
+        ahead = self._ahead
+        number = self.caller.locate(place)
+        if not ahead.has_read(number, surface):
+            return self._read_folders(place, surface, use)
+        try:
+            grant = self.caller.read(place, ahead.environments[number], surface)
+        except GatewayError as error:
+            if not ahead.has_several:
+                raise
+            # As where it is read: of several fields, those that fail without reading anything do so first.
+            return _raise_later(error)
+        return use(ahead.folders_at(grant))
+
+    async def _read_folders(self, place: PlaceRef, surface: Surface, use: Callable[[Sequence[Folder]], T]) -> T:
+        return use(await self.load.place.load(await self.read_grant(place, surface)))
 
     async def reachable_environment(self, text: str) -> Environment | None:
         """By number, Node id or `@current`; None where the caller may not reach it, or it is not there."""
@@ -113,9 +132,14 @@ class Context:
         if number not in ahead.environments:
             return await self.load.environment.load(number)
         if ahead.has_several:
-            # As a loader would: of several fields, those that fail without reading anything do so first.
+            # As a loader would (see `with_folders`).
             await asyncio.sleep(0)
         return ahead.environments[number]
+
+
+async def _raise_later(error: GatewayError) -> NoReturn:
+    await asyncio.sleep(0)
+    raise error
 
 
 Info: TypeAlias = StrawberryInfo[Context, None]

@@ -129,7 +129,7 @@ class Query:
         "environment is meant)\nor an environment, by number, Node id or `@current`; neither means the current "
         "environment."
     )
-    async def persisted_folders(
+    def persisted_folders(
         self,
         info: Info,
         project_id: ProjectId = None,
@@ -142,9 +142,10 @@ class Query:
         before: Before = None,
     ) -> PersistedFolderConnection:
         place = place_or_current(project_id, environment_id)
-        return await folders_in_place(
+        page: PersistedFolderConnection = folders_in_place(
             info.context, "Query.persistedFolders", place, surface, types, first, after, last, before
         )
+        return page
 
     @strawberry.field(
         description="One folder by its Node id or its UUID. Where a place is named too, a folder of another place "
@@ -163,7 +164,7 @@ class Query:
         return await find_folder(info.context, id, project_id, environment_id, surface)
 
     @strawberry.field(description="The viewer's folder of one type; null where there is none yet.")
-    async def persisted_folder_by_type(
+    def persisted_folder_by_type(
         self,
         info: Info,
         type: TypeArgument,
@@ -171,7 +172,9 @@ class Query:
         environment_id: EnvironmentId = None,
         surface: SurfaceArgument = Surface.WEB,
     ) -> PersistedFolder | None:
-        return await folder_of_type(info.context, place_or_current(project_id, environment_id), surface, type)
+        place = place_or_current(project_id, environment_id)
+        folder: PersistedFolder | None = folder_of_type(info.context, place, surface, type)
+        return folder
 
     @strawberry.field(description="What is left of the key's rate limit; null where no rate limit is in force.")
     def rate_limit(self, info: Info) -> RateLimit | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -103,7 +103,7 @@ class PersistedFolderConnection:
         return total
 
 
-async def folders_in_place(
+def folders_in_place(
     context: Context,
     field: str,
     place: PlaceRef,
@@ -113,28 +113,29 @@ async def folders_in_place(
     after: str | None,
     last: int | None,
     before: str | None,
-) -> PersistedFolderConnection:
-    """The viewer's folders at one place. They are three at most, so they come whole and are cut here."""
+) -> Any:
+    """The viewer's folders at one place, or what is to be awaited. They are three at most: they come whole and are cut here."""
     number = context.caller.locate(place)
     wanted = _sorted(types)
     cursors = context.cursors.bind(field, str(context.caller.user_id), number, str(surface), wanted)
     window: Window[tuple[str]] = window_of(cursors, _type_key, first, after, last, before)
-    grant = await context.read_grant(place, surface)
-    folders = await context.folders_at(grant)
-    if wanted is not None:
-        folders = tuple(folder for folder in folders if folder.type in wanted)
-    page = slice_page(folders, _key_in_place, window)
-    return PersistedFolderConnection(slice=Slice(page, cursors, _key_in_place), count=folders.__len__)
+
+    def connect(folders: Sequence[model.Folder]) -> PersistedFolderConnection:
+        if wanted is not None:
+            folders = [folder for folder in folders if folder.type in wanted]
+        page = slice_page(folders, _key_in_place, window)
+        return PersistedFolderConnection(slice=Slice(page, cursors, _key_in_place), count=folders.__len__)
+
+    return context.with_folders(place, surface, connect)
 
 
-async def folder_of_type(
-    context: Context, place: PlaceRef, surface: Surface, folder_type: FolderType
-) -> PersistedFolder | None:
-    grant = await context.read_grant(place, surface)
-    for folder in await context.folders_at(grant):
-        if folder.type is folder_type:
-            return PersistedFolder.of(folder)
-    return None
+def folder_of_type(context: Context, place: PlaceRef, surface: Surface, folder_type: FolderType) -> Any:
+    """The folder, None where there is none, or what is to be awaited."""
+
+    def pick(folders: Sequence[model.Folder]) -> PersistedFolder | None:
+        return next((PersistedFolder.of(folder) for folder in folders if folder.type is folder_type), None)
+
+    return context.with_folders(place, surface, pick)
 
 
 def _type_key(folder_type: str) -> tuple[str]:
@@ -160,7 +161,7 @@ class Environment(Node):
         return Project.of(self.record.project)
 
     @strawberry.field(description="The viewer's folders on one surface of this environment, by type.")
-    async def persisted_folders(
+    def persisted_folders(
         self,
         info: Info,
         surface: SurfaceArgument = Surface.WEB,
@@ -170,15 +171,17 @@ class Environment(Node):
         last: Last = None,
         before: Before = None,
     ) -> PersistedFolderConnection:
-        return await folders_in_place(
+        page: PersistedFolderConnection = folders_in_place(
             info.context, "Environment.persistedFolders", self._place, surface, types, first, after, last, before
         )
+        return page
 
     @strawberry.field(description="The viewer's folder of one type; null where there is none yet.")
-    async def persisted_folder_by_type(
+    def persisted_folder_by_type(
         self, info: Info, type: TypeArgument, surface: SurfaceArgument = Surface.WEB
     ) -> PersistedFolder | None:
-        return await folder_of_type(info.context, self._place, surface, type)
+        folder: PersistedFolder | None = folder_of_type(info.context, self._place, surface, type)
+        return folder
 
     @property
     def _place(self) -> PlaceRef:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import CoroutineType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from graphql import (
@@ -40,12 +39,11 @@ _MAX_VARIANTS: Final = 64
 _MAX_SHARED_EXECUTORS: Final = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
+class Executed(NamedTuple):
     """`data` is JSON. Errors are in the order in which graphql-core has them, and not rendered."""
 
     data: bytes
-    errors: list[GraphQLError] = field(default_factory=list)
+    errors: list[GraphQLError]
 
     @property
     def is_null(self) -> bool:

@@ -77,10 +77,15 @@ def _run_opaque(field: Field, function: Callable[..., Any]) -> RunField:
 
 def _run_direct(field: Field, resolver: Direct) -> RunField:
     call, arguments = _make_call(field, resolver), field.arguments.make
+    key, parent_name, executor = field.key, field.parent_type.name, field.object_executor
 
     def run_field(run: Run, parent: Place, source: Any) -> Json:
         try:
             value = call(run, parent, source, arguments(run))
+            if executor is not None and type(value) in plain_types:
+                place = (parent, key, parent_name)
+                done = executor.call(run, value, place)
+                return field.guard(run, place, done) if type(done) is CoroutineType else done
         except Exception as error:
             return field.fail(run, parent, error)
         return field.finish(run, parent, value)

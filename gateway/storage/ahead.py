@@ -7,10 +7,9 @@ what was not foreseen, or wrongly, is read when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from gateway.access import CURRENT, Grant, PlaceRef, parse_number
@@ -24,8 +23,7 @@ class Current(Enum):
     PROJECT = "project"
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(NamedTuple):
     """Environments by number, or else a current one; and on which surfaces folders will be read there.
 
     `has_several` tells that more than one field will read.
@@ -54,7 +52,7 @@ NO_FORECAST: Final = Forecast()
 
 
 class ReadAhead:
-    """`environments` has all that were asked for by number; None where there is none."""
+    """`environments` has all that were asked for by number, None where there is none."""
 
     __slots__ = ("_folders", "_surfaces", "_user_id", "environments", "has_several")
 
@@ -71,12 +69,15 @@ class ReadAhead:
         self._folders = folders
         self.environments = environments
 
-    def folders_at(self, grant: Grant) -> tuple[Folder, ...] | None:
-        """As `FolderStore.in_places`; None where they were not read."""
-        number = grant.environment.id
-        if grant.user_id != self._user_id or grant.surface not in self._surfaces or number not in self.environments:
-            return None
-        return tuple(self._folders.get((number, grant.surface), ()))
+    def folders_at(self, grant: Grant) -> Sequence[Folder]:
+        """As `FolderStore.in_places`, of a place that was read. Raises LookupError of any other."""
+        if grant.user_id != self._user_id or not self.has_read(grant.environment.id, grant.surface):
+            raise LookupError("the folders there were not read")
+        return self._folders.get((grant.environment.id, grant.surface), ())
+
+    def has_read(self, number: int, surface: Surface) -> bool:
+        """Whether the folders of an environment were read, if it exists."""
+        return surface in self._surfaces and number in self.environments
 
 
 NOTHING_AHEAD: Final = ReadAhead(None, NO_FORECAST, {}, {})

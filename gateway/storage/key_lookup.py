@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, cast, func, literal_column, or_, select
@@ -38,8 +37,7 @@ _ENVIRONMENT: Final = len(_KEY_COLUMNS) + 1
 _FOLDER: Final = _ENVIRONMENT + len(ENVIRONMENT_COLUMNS)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
+class KeyRecord(NamedTuple):
     """A valid key with its caller; `last_used_at` None where it was never used."""
 
     caller: Caller

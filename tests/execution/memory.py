@@ -136,7 +136,7 @@ class _Store:
     ) -> Folder:
         folder = self._only(access, id, expected)
         given = {name: value for name in ("type", "protocol", "path") if (value := getattr(changes, name)) is not None}
-        changed = replace(folder, **given)
+        changed = folder._replace(**given)
         if any(other.id != id and folder_key(other) == folder_key(changed) for other in self._folders.values()):
             raise Conflict(f"A {changed.type} folder already exists here.", attr="type")
         self._folders[id] = changed

@@ -83,7 +83,7 @@ async def test_attributes_keys_and_methods() -> None:
     plan = compiled(THINGS, "{ person { name age } }")
     assert plan is not None
     executed = await plan.execute(root_value=root)
-    assert executed == Executed(b'{"person":{"name":"Ada","age":3}}')
+    assert executed == Executed(b'{"person":{"name":"Ada","age":3}}', [])
     assert document.definitions
 
 

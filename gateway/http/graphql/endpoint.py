@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import hdrs, web
 from graphql import OperationType
@@ -53,8 +53,7 @@ class EndpointOptions:
     introspection_is_public: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Visit:
+class _Visit(NamedTuple):
     """Who calls, and what was read along with the key; `sent` where it was looked at already."""
 
     caller: Caller | None = None
@@ -63,8 +62,7 @@ class _Visit:
     sent: GraphQLRequest | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Served:
+class _Served(NamedTuple):
     """An answer; `etag` where it is the same for everyone until the schema changes."""
 
     answer: Answer

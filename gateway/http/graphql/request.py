@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiohttp import hdrs, web
 
@@ -20,8 +19,7 @@ _MEMBERS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
+class GraphQLRequest(NamedTuple):
     """As the client sent it. `query` None means that it names a persisted document instead, or nothing."""
 
     query: str | None

@@ -6,8 +6,8 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute, subscribe
@@ -46,8 +46,7 @@ class RunnerOptions:
     document_cache_size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """An operation that may run. `document_id` is the client's own name for its document, if it has one."""
 
     request: GraphQLRequest
@@ -60,8 +59,7 @@ class Prepared:
         return self.operation.node.operation
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What was executed, as JSON. `error` ended the stream that this is the last answer of.
 
     `event_id` is where a client of a stream can go on from, when it has read this.
@@ -197,7 +195,7 @@ class Runner:
         async with aclosing(stream):
             try:
                 async for result in stream:
-                    yield replace(_rendered(result, request_id), event_id=context.event_id)
+                    yield _rendered(result, request_id)._replace(event_id=context.event_id)
             except GatewayError as error:
                 yield _last_answer(error, request_id)
             except Exception:
