@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from tests.components import require_program
+from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 
 PASSWORD: Final = "correct-horse-battery"
-_PATIENCE_SECONDS: Final = 20
 
 
 class RedisServer:
@@ -47,7 +48,7 @@ class RedisServer:
 def running_redis(folder: Path) -> Iterator[RedisServer]:
     """Skips the test where there is no Redis."""
     program = require_program("redis-server")
-    port = _free_port()
+    port = free_port()
     socket_path = folder / "redis.sock"
     options = {"port": port, "bind": "127.0.0.1", "unixsocket": socket_path, "requirepass": PASSWORD}
     options |= {"save": "", "appendonly": "no", "dir": folder, "logfile": folder / "redis.log"}
@@ -61,14 +62,8 @@ def running_redis(folder: Path) -> Iterator[RedisServer]:
             server.stop()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
-
-
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + _PATIENCE_SECONDS
+    until = time.monotonic() + PATIENCE_SECONDS
     while True:
         assert process.poll() is None, "Redis ended by itself"
         try:

@@ -19,6 +19,7 @@ from tests.components import require_program
 from tests.conftest import serving
 from tests.databases import PostgreSQLServer
 from tests.keys import ADA, GRACE, bearer
+from tests.patience import PATIENCE_SECONDS
 from tests.processes import gateway
 
 SERVER_CONNECTIONS = 3
@@ -58,14 +59,15 @@ def pgbouncer_url(postgresql: PostgreSQLServer, tmp_path: Path) -> Iterator[str]
         process = subprocess.Popen([program, config], user=user, stdout=log, stderr=log)
     try:
         socket = Path(folder) / f".s.PGSQL.{port}"
-        for _ in range(500):
-            if socket.exists():
-                break
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not socket.exists():
+            assert process.poll() is None, "pgbouncer ended by itself"
+            assert time.monotonic() < until, "pgbouncer does not listen"
             time.sleep(0.02)
         yield url.replace("?host=", f"?port={port}&host=")
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_SECONDS)
         postgresql.drop(url)
 
 
@@ -88,9 +90,7 @@ async def move(client: ClientSession, number: int) -> None:
 
 
 async def test_the_service_works_under_concurrency(pgbouncer_url: str) -> None:
-    settings = load_settings(
-        database_url=pgbouncer_url, database_behind_pgbouncer=True, database_pool_size=20, database_pool_timeout=60
-    )
+    settings = load_settings(database_url=pgbouncer_url, database_behind_pgbouncer=True, database_pool_size=20)
     async with serving(settings) as client:
         await asyncio.gather(*(move(client, number) for number in range(100)))
 

@@ -15,6 +15,8 @@ from sqlalchemy import text
 from gateway.storage.engine import Database, DatabaseConfig
 from tests.databases import DatabaseServer
 from tests.keys import ADA, bearer
+from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 from tests.processes import Running, gateway, running
 
 FOLDERS = "/api/projects/1/persisted_folder/"
@@ -41,8 +43,8 @@ async def test_it_listens_on_its_host_and_nowhere_else(
 
 
 async def test_it_listens_on_its_port_and_says_when_that_is_taken(database_url: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
         result = await gateway("serve", database_url=database_url, port=port)
         assert (result.code, result.out) == (1, "")
         assert result.err.startswith("Cannot listen: ")
@@ -63,7 +65,7 @@ class Stuck:
     """A request that waits for a lock of the database until it is released."""
 
     def __init__(self, url: str) -> None:
-        self._database = Database(DatabaseConfig(url=url, statement_timeout=60))
+        self._database = Database(DatabaseConfig(url=url, statement_timeout=PATIENCE_SECONDS))
         self._release = asyncio.Event()
         self._held = asyncio.Event()
         self._holding = asyncio.create_task(self._hold())
@@ -106,14 +108,14 @@ class Stuck:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_lets_requests_under_way_end(database_url: str, number: int) -> None:
-    options = {"database_url": database_url, "database_statement_timeout": 60, "shutdown_timeout": 60}
+    options = {"database_url": database_url, "shutdown_timeout": PATIENCE_SECONDS}
     async with running("serve", **options) as service:
         stuck = Stuck(database_url)
         request = await stuck.request(service)
         service.send_signal(number)
         await service.wait_for(re.compile(rb'"event":"stopping"'))
         with pytest.raises(ClientConnectionError):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
                     async with ClientSession() as another:
                         await another.get(f"{service.address}/health/live")
@@ -126,7 +128,8 @@ async def test_a_signal_lets_requests_under_way_end(database_url: str, number: i
 
 
 async def test_a_request_that_does_not_end_holds_nobody_up(database_url: str) -> None:
-    options = {"database_url": database_url, "database_statement_timeout": 3, "shutdown_timeout": 0.2}
+    # So long SQLite keeps the process, waiting for the lock; by then nobody is answered any more.
+    options = {"database_url": database_url, "database_statement_timeout": 10, "shutdown_timeout": 0.2}
     async with running("serve", **options) as service:
         stuck = Stuck(database_url)
         request = await stuck.request(service)
