@@ -53,7 +53,8 @@ def database_url(database_server: DatabaseServer) -> Iterator[str]:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(DatabaseConfig(url=database_url, statement_timeout=PATIENCE_SECONDS))
+    patience = dict.fromkeys(("pool_timeout", "connect_timeout", "statement_timeout"), PATIENCE_SECONDS)
+    opened = Database(DatabaseConfig(url=database_url, **patience))
     yield opened
     await opened.close()
 

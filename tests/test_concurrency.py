@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sqlite3
 import sys
@@ -26,6 +25,8 @@ from tests.conftest import Serve
 from tests.databases import WORKSPACE, DatabaseServer
 from tests.drivers import Answer, Driver, GraphQLDriver, Place, RestDriver
 from tests.keys import ADA, GRACE
+from tests.patience import PATIENCE_SECONDS, PATIENT
+from tests.processes import environment
 
 _HERE = Place("environment", "1")
 
@@ -133,13 +134,12 @@ async def test_a_request_after_a_write_sees_it(serve: Serve) -> None:
 
 @asynccontextmanager
 async def _process(url: str, *arguments: str, stdin: bytes | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
-    environment = {**os.environ, "GATEWAY_DATABASE_URL": url, "GATEWAY_PORT": "0", "GATEWAY_LOG_LEVEL": "info"}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "gateway",
         *arguments,
-        env=environment,
+        env=environment({**PATIENT, "database_url": url, "port": 0, "log_level": "info"}),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -206,7 +206,7 @@ async def test_killed_in_the_middle_of_upserts(database_url: str, database: Data
                 for key in (ADA, GRACE)
                 for each in ("home", "pinned", "custom_products")
             ]
-            await asyncio.wait_for(enough.wait(), 30)
+            await asyncio.wait_for(enough.wait(), PATIENCE_SECONDS)
             process.send_signal(signal.SIGKILL)
             await asyncio.gather(*work)
             assert await process.wait() == -signal.SIGKILL
@@ -228,7 +228,7 @@ async def test_killed_in_the_middle_of_upserts(database_url: str, database: Data
         answer = await RestDriver(client).upsert(ADA, _HERE, "web", {"type": "home", "path": "again"})
         assert answer.folder.path == "again"
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0
 
 
 async def _hammer(

@@ -17,6 +17,7 @@ from gateway.settings import InvalidSettings, Settings, load_settings
 from gateway.storage.engine import Database, DatabaseConfig
 from tests.conftest import Serve, serving
 from tests.keys import ADA, bearer
+from tests.patience import PATIENCE_SECONDS
 from tests.processes import gateway, running
 from tests.settings_table import PAGE, page
 
@@ -174,16 +175,20 @@ async def test_operation_timeout(serve: Serve, database_url: str) -> None:
     holding = asyncio.create_task(blocker.transaction(hold))
     await held.wait()
     mutation = 'mutation { upsertPersistedFolder(input: {projectId: "1", type: HOME}) { created } }'
-    options = {"database_statement_timeout": 60, "database_pool_timeout": 60, "cursor_secret": "x" * 32}
-    async with serve(operation_timeout=0.2, **options) as client:
+    async with serve(operation_timeout=0.2, cursor_secret="x" * 32) as client:
         async with client.post("/graphql", json={"query": mutation}, headers=bearer(ADA)) as response:
             assert response.status == 504
             (error,) = (await response.json())["errors"]
         assert error["extensions"]["code"] == "TIMEOUT"
         release.set()
         await holding
-        async with client.post("/graphql", json={"query": mutation}, headers=bearer(ADA)) as response:
-            assert "errors" not in await response.json()
+        status = 504
+        # On a busy machine it can be over once more.
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while status == 504:
+                async with client.post("/graphql", json={"query": mutation}, headers=bearer(ADA)) as response:
+                    status, answer = response.status, await response.json()
+        assert "errors" not in answer
     await blocker.close()
 
 
@@ -208,16 +213,17 @@ async def test_database_pool_size(postgresql: Any) -> None:
         " AND application_name = 'gateway' AND pid <> pg_backend_pid()"
     )
     for size in (1, 4):
-        async with serving(
-            load_settings(database_url=url, database_pool_size=size, database_pool_timeout=60)
-        ) as client:
+        async with serving(load_settings(database_url=url, database_pool_size=size)) as client:
 
             async def ask() -> int:
                 async with client.get(FOLDERS, headers=bearer(ADA)) as response:
                     return response.status
 
             assert set(await asyncio.gather(*(ask() for _ in range(40)))) == {200}
-            assert [tuple(row) for row in await watcher.fetch(count)] == [(size,)]
+            # Those of the service before may still be on their way out.
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while [tuple(row) for row in await watcher.fetch(count)] != [(size,)]:
+                    pass
     await watcher.close()
     postgresql.drop(url)
 

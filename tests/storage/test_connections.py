@@ -15,6 +15,7 @@ from gateway.storage.connections import PooledConnection, SQLiteConnection
 from gateway.storage.engine import POSTGRESQL, Database, DatabaseConfig
 from gateway.storage.pool import ConnectionPool
 from tests.databases import PostgreSQLServer, SQLiteServer
+from tests.patience import PATIENCE_SECONDS
 
 
 class Fake(PooledConnection):
@@ -63,7 +64,7 @@ class Pool:
 
     async def assert_whole(self) -> None:
         """Two can be had, and no third."""
-        taken = [await asyncio.wait_for(self.pool.take(), 10) for _ in range(2)]
+        taken = [await asyncio.wait_for(self.pool.take(), PATIENCE_SECONDS) for _ in range(2)]
         third = asyncio.create_task(self.pool.take())
         await asyncio.sleep(0.01)
         assert not third.done()
@@ -215,7 +216,7 @@ async def test_a_read_that_is_cancelled_leaves_the_pool_whole(postgresql: Postgr
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert [tuple(row) for row in await database.read(database.prepare(text("SELECT 1")))] == [(1,)]
     await database.close()
     postgresql.drop(url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.errors import Unavailable
 from gateway.storage.engine import Database, DatabaseConfig, parse_url
 from tests.databases import PostgreSQLServer, SQLiteServer
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -57,9 +59,11 @@ async def test_a_transaction_takes_the_write_lock_when_it_begins(sqlite_database
         )
 
     # Two pools, as of two processes: their locks do not know each other.
-    other = Database(sqlite_database._config)
-    await asyncio.gather(*((sqlite_database, other)[n % 2].transaction(add) for n in range(100)))
-    await other.close()
+    config = replace(sqlite_database._config, pool_timeout=PATIENCE_SECONDS, statement_timeout=PATIENCE_SECONDS)
+    databases = [Database(config) for _ in range(2)]
+    await asyncio.gather(*(databases[n % 2].transaction(add) for n in range(100)))
+    for each in databases:
+        await each.close()
     rows = await sqlite_database.fetch(text("SELECT count(*) FROM organizations"))
     assert rows[0][0] == 102
 
