@@ -27,6 +27,7 @@ from gateway.http.graphql.errors import TOO_COMPLEX, RequestRefused
 from gateway.http.graphql.limits import Limits
 from gateway.http.json import encode_json
 from schema.connections import MAX_PAGE_SIZE
+from schema.forecast import OperationForecast
 from schema.schema import build_schema
 
 _SIZES: Final = (10_000, 1 << 20)
@@ -173,7 +174,7 @@ def measure(schema: GraphQLSchema, text: str) -> Cost:
     times = []
     code = message = ""
     for _ in range(_RUNS):
-        documents = Documents(schema, Limits(), max_errors=5, max_page_size=MAX_PAGE_SIZE)
+        documents = Documents(schema, Limits(), max_errors=5, max_page_size=MAX_PAGE_SIZE, forecast=OperationForecast)
         gc.collect()
         started = time.process_time()
         try:

@@ -15,6 +15,7 @@ from gateway.http.graphql.errors import RequestRefused
 from gateway.http.graphql.limits import LimitExceeded, Limits
 from gateway.http.graphql.persisted import BadManifest, load_manifest
 from schema.connections import MAX_PAGE_SIZE
+from schema.forecast import OperationForecast
 from schema.schema import build_schema
 
 
@@ -36,7 +37,7 @@ def documents_check(file: Path) -> None:
         manifest = load_manifest(file)
     except BadManifest as error:
         fail(str(error))
-    documents = Documents(build_schema(), limits, settings.max_validation_errors, MAX_PAGE_SIZE)
+    documents = Documents(build_schema(), limits, settings.max_validation_errors, MAX_PAGE_SIZE, OperationForecast)
     problems = list(_problems(manifest, documents, limits))
     if problems:
         wrong = len({document_id for document_id, _ in problems})
@@ -47,7 +48,7 @@ def documents_check(file: Path) -> None:
     click.echo(f"All {len(manifest)} documents fit.")
 
 
-def _problems(manifest: Mapping[str, str], documents: Documents, limits: Limits) -> Iterator[tuple[str, str]]:
+def _problems(manifest: Mapping[str, str], documents: Documents[Any], limits: Limits) -> Iterator[tuple[str, str]]:
     for document_id, text in manifest.items():
         try:
             document = documents.get(text, hide_suggestions=False)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from types import CoroutineType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict, Unpack
 
 import orjson
 from graphql import (
@@ -48,6 +48,14 @@ class Executed(NamedTuple):
     @property
     def is_null(self) -> bool:
         return self.data == b"null"
+
+
+class Options(TypedDict, total=False):
+    """As those of `graphql.execute`. `operation_extensions` is what Strawberry's `Info.input_extensions` reads."""
+
+    hide_suggestions: bool
+    max_coercion_errors: int
+    operation_extensions: dict[str, Any] | None
 
 
 class PlanCompiler:
@@ -158,48 +166,72 @@ class Plan:
         context_value: Any = None,
         variable_values: Mapping[str, Any] | None = None,
         root_value: Any = None,
-        *,
-        hide_suggestions: bool = False,
-        max_coercion_errors: int = 50,
-        operation_extensions: dict[str, Any] | None = None,
+        **options: Unpack[Options],
     ) -> Executed:
-        """As `graphql.execute`. `operation_extensions` is what Strawberry's `Info.input_extensions` reads."""
+        """As `graphql.execute`."""
+        executed = self.start(context_value, variable_values, root_value, **options)
+        return executed if isinstance(executed, Executed) else await executed
+
+    def start(
+        self,
+        context_value: Any = None,
+        variable_values: Mapping[str, Any] | None = None,
+        root_value: Any = None,
+        **options: Unpack[Options],
+    ) -> Executed | Coroutine[Any, Any, Executed]:
+        """Like `execute`, and at once where no resolver has anything to await."""
         given = variable_values or {}
+        hide_suggestions = options.get("hide_suggestions", False)
         variables: Any = self._variables.coerce(given)
         if variables is None:
             variables = get_variable_values(
                 self.schema,
                 self.operation.variable_definitions or (),
                 dict(given),
-                max_errors=max_coercion_errors,
+                max_errors=options.get("max_coercion_errors", 50),
                 hide_suggestions=hide_suggestions,
             )
             if not isinstance(variables, VariableValues):
                 return Executed(b"null", variables)
         coerced = variables.coerced
-        if not all(isinstance(coerced.get(name), bool) for name in self._conditions):
-            # An error of the field around it: too rare to be worth a plan.
-            result = await execute_with_core(
-                self.schema,
-                self.operation,
-                self.fragments,
-                root_value=root_value,
-                context_value=context_value,
-                variable_values=dict(given),
-                hide_suggestions=hide_suggestions,
-                max_coercion_errors=max_coercion_errors,
-                operation_extensions=operation_extensions,
-            )
-            return Executed(self._compiler.encode(result.data), result.errors or [])
-        run = Run(context_value, variables, root_value, hide_suggestions, operation_extensions)
+        for name in self._conditions:
+            if not isinstance(coerced.get(name), bool):
+                # An error of the field around it: too rare to be worth a plan.
+                return self._hand_over(context_value, given, root_value, options)
+        run = Run(context_value, variables, root_value, hide_suggestions, options.get("operation_extensions"))
         try:
             data = self._root.call(run, root_value, None)
-            if type(data) is CoroutineType:
-                data = await data
         except GraphQLError as error:
-            run.errors.add(error, None)
-            data = None
+            return self._failed(run, error)
+        if type(data) is CoroutineType:
+            return self._finish(run, data)
         return Executed(self._compiler.encode(data), run.errors.errors)
+
+    async def _finish(self, run: Run, data: Coroutine[Any, Any, Json]) -> Executed:
+        try:
+            return Executed(self._compiler.encode(await data), run.errors.errors)
+        except GraphQLError as error:
+            return self._failed(run, error)
+
+    def _failed(self, run: Run, error: GraphQLError) -> Executed:
+        run.errors.add(error, None)
+        return Executed(self._compiler.encode(None), run.errors.errors)
+
+    async def _hand_over(
+        self, context_value: Any, variable_values: Mapping[str, Any], root_value: Any, options: Options
+    ) -> Executed:
+        result = await execute_with_core(
+            self.schema,
+            self.operation,
+            self.fragments,
+            root_value=root_value,
+            context_value=context_value,
+            variable_values=dict(variable_values),
+            hide_suggestions=options.get("hide_suggestions", False),
+            max_coercion_errors=options.get("max_coercion_errors", 50),
+            operation_extensions=options.get("operation_extensions"),
+        )
+        return Executed(self._compiler.encode(result.data), result.errors or [])
 
     def executor(self, runtime_type: GraphQLObjectType, nodes: tuple[FieldNode, ...]) -> Executor:
         key = (runtime_type.name, tuple(map(id, nodes)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
@@ -48,16 +48,20 @@ _BYTES_OF_TOKEN: Final = 800
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of a document, and what it may return at most. `plan` None leaves it to graphql-core."""
+class Operation(Generic[T]):
+    """One operation of a document, and what it may return at most. `plan` None leaves it to graphql-core.
+
+    `forecast` is what the application makes of it when it is first seen.
+    """
 
     node: OperationDefinitionNode
     size: SizeEstimate
     plan: Plan | None = field(repr=False)
+    forecast: T
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class Document(Generic[T]):
     """A document that fits the schema and the limits. `is_public` tells that it only introspects."""
 
     text: str
@@ -65,9 +69,9 @@ class Document:
     tokens: int
     introspects: bool
     is_public: bool
-    operations: dict[str | None, Operation] = field(repr=False)
+    operations: dict[str | None, Operation[T]] = field(repr=False)
 
-    def operation(self, name: str | None) -> Operation:
+    def operation(self, name: str | None) -> Operation[T]:
         """Raises RequestRefused where `name` names none, or is left out though there are several."""
         if name is not None:
             found = self.operations.get(name)
@@ -83,21 +87,32 @@ class Document:
         raise RequestRefused([GraphQLError(message)], OPERATION_UNRESOLVED)
 
 
-class Documents:
+class Documents(Generic[T]):
     """Parses, measures and validates; keeps the last documents that passed, as long as they fit into `cache_size` bytes."""
 
     def __init__(
-        self, schema: GraphQLSchema, limits: Limits, max_errors: int, max_page_size: int, cache_size: int = 0
+        self,
+        schema: GraphQLSchema,
+        limits: Limits,
+        max_errors: int,
+        max_page_size: int,
+        forecast: Callable[[OperationDefinitionNode], T],
+        cache_size: int = 0,
     ) -> None:
         self._schema = schema
         self._limits = limits
         self._max_errors = max_errors
         self._max_page_size = max_page_size
         self._compiler = PlanCompiler(schema, encode_json)
-        self._kept: BoundedTexts[Document] = BoundedTexts(cache_size)
+        self._forecast = forecast
+        self._kept: BoundedTexts[Document[T]] = BoundedTexts(cache_size)
         self._rules = rules(limits)
 
-    def get(self, text: str, *, hide_suggestions: bool) -> Document:
+    def known(self, text: str) -> Document[T] | None:
+        """Of the last documents that passed."""
+        return self._kept.get(text)
+
+    def get(self, text: str, *, hide_suggestions: bool) -> Document[T]:
         """Raises RequestRefused."""
         document = self._kept.get(text)
         if document is None:
@@ -105,7 +120,7 @@ class Documents:
             self._kept.put(text, document, len(text) + document.tokens * _BYTES_OF_TOKEN)
         return document
 
-    def _checked(self, text: str, hide_suggestions: bool) -> Document:
+    def _checked(self, text: str, hide_suggestions: bool) -> Document[T]:
         node, tokens = self._parsed(text)
         try:
             check_document(node, self._limits)
@@ -147,7 +162,7 @@ class Documents:
         _unchain(document)
         return document, lexer.tokens
 
-    def _operations(self, document: DocumentNode) -> Iterator[tuple[str | None, Operation]]:
+    def _operations(self, document: DocumentNode) -> Iterator[tuple[str | None, Operation[T]]]:
         fragments = {
             definition.name.value: definition
             for definition in document.definitions
@@ -157,7 +172,8 @@ class Documents:
             if isinstance(definition, OperationDefinitionNode):
                 estimate = SizeEstimate(self._schema, definition, fragments, self._max_page_size)
                 plan = self._compiler.compile(document, definition)
-                yield definition.name.value if definition.name else None, Operation(definition, estimate, plan)
+                name = definition.name.value if definition.name else None
+                yield name, Operation(definition, estimate, plan, self._forecast(definition))
 
 
 # Its place in the table, and the least that its objects take.

@@ -14,7 +14,8 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType,
 
 from gateway.access import Caller
 from gateway.errors import GatewayError, NotAuthenticated, ServerError, Timeout
-from gateway.http.graphql.documents import BoundedTexts, Document, Documents, Operation
+from gateway.execution.plan import Executed
+from gateway.http.graphql.documents import Document, Documents, Operation
 from gateway.http.graphql.errors import (
     BAD_USER_INPUT,
     TOO_COMPLEX,
@@ -50,8 +51,8 @@ class Prepared(NamedTuple):
     """An operation that may run. `document_id` is the client's own name for its document, if it has one."""
 
     request: GraphQLRequest
-    document: Document
-    operation: Operation
+    document: Document[OperationForecast]
+    operation: Operation[OperationForecast]
     document_id: str | None
 
     @property
@@ -85,10 +86,8 @@ class Runner:
         self._source = source
         self._limits = limits
         self._options = options
-        # By text, for each operation in it: of documents that passed.
-        self._forecasts: BoundedTexts[dict[str | None, OperationForecast]] = BoundedTexts()
         self._documents = Documents(
-            schema, limits, options.max_validation_errors, MAX_PAGE_SIZE, options.document_cache_size
+            schema, limits, options.max_validation_errors, MAX_PAGE_SIZE, OperationForecast, options.document_cache_size
         )
 
     def prepare(self, request: GraphQLRequest, caller: Caller | None) -> Prepared:
@@ -104,22 +103,17 @@ class Runner:
             operation.size.check(request.variables, self._limits)
         except LimitExceeded as exceeded:
             raise RequestRefused([exceeded.error()], TOO_COMPLEX) from None
-        if self._forecasts.get(asked.text) is None:
-            forecasts = {name: OperationForecast(each.node) for name, each in document.operations.items()}
-            self._forecasts.put(asked.text, forecasts, len(asked.text))
         return Prepared(request, document, operation, asked.document_id)
 
     def forecast(self, request: GraphQLRequest) -> Forecast:
         """What the request will probably read, where its document is known. Refuses nothing: `prepare` does."""
         try:
-            known = self._forecasts.get(self._source.find(request).text)
+            document = self._documents.known(self._source.find(request).text)
+            if document is None:
+                return NO_FORECAST
+            return document.operation(request.operation_name).forecast.of(request.variables)
         except (RequestRefused, GatewayError):
             return NO_FORECAST
-        if not known:
-            return NO_FORECAST
-        name = request.operation_name
-        operation = next(iter(known.values())) if name is None else known.get(name)
-        return NO_FORECAST if operation is None else operation.of(request.variables)
 
     def context(
         self,
@@ -133,17 +127,20 @@ class Runner:
     async def execute(self, prepared: Prepared, context: Context, request_id: str) -> Answer:
         """Runs a query or a mutation. Raises RequestRefused where the variables do not fit, and Timeout."""
         timeout = self._options.operation_timeout
+        plan = prepared.operation.plan
         try:
-            async with asyncio.timeout(timeout):
-                plan = prepared.operation.plan
-                if plan is None:
+            if plan is None:
+                async with asyncio.timeout(timeout):
                     return await self._interpret(prepared, context, request_id)
-                executed = await plan.execute(
-                    context,
-                    prepared.request.variables,
-                    hide_suggestions=not context.has_caller,
-                    max_coercion_errors=self._options.max_validation_errors,
-                )
+            executed = plan.start(
+                context,
+                prepared.request.variables,
+                hide_suggestions=not context.has_caller,
+                max_coercion_errors=self._options.max_validation_errors,
+            )
+            if not isinstance(executed, Executed):
+                async with asyncio.timeout(timeout):
+                    executed = await executed
         except TimeoutError:
             raise Timeout(timeout) from None
         return _answer(executed.data, executed.errors, request_id)

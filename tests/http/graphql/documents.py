@@ -11,6 +11,7 @@ from gateway.http.graphql.documents import Document, Documents
 from gateway.http.graphql.errors import RequestRefused
 from gateway.http.graphql.limits import Limits
 from schema.connections import MAX_PAGE_SIZE
+from schema.forecast import OperationForecast
 from schema.schema import build_schema
 
 
@@ -19,11 +20,11 @@ def schema() -> GraphQLSchema:
     return build_schema()
 
 
-def documents(max_errors: int = 5, cache_size: int = 1024 * 1024, **limits: int) -> Documents:
-    return Documents(schema(), Limits(**limits), max_errors, MAX_PAGE_SIZE, cache_size)
+def documents(max_errors: int = 5, cache_size: int = 1024 * 1024, **limits: int) -> Documents[OperationForecast]:
+    return Documents(schema(), Limits(**limits), max_errors, MAX_PAGE_SIZE, OperationForecast, cache_size)
 
 
-def read(text: str, **limits: int) -> Document:
+def read(text: str, **limits: int) -> Document[OperationForecast]:
     """Raises RequestRefused."""
     return documents(**limits).get(text, hide_suggestions=True)
 
