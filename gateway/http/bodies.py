@@ -48,11 +48,21 @@ async def read_body(request: web.Request, max_size: int) -> Any:
 
 
 async def read_limited(request: web.Request, max_size: int) -> bytes:
-    """The body. Raises ContentTooLarge without reading the rest of a larger one, and ParseError on broken gzip or chunks."""
+    """The body; it can be read once.
+
+    Raises ContentTooLarge without reading the rest of a larger one, and ParseError on broken gzip or chunks.
+    """
     if request.content_length is not None and request.content_length > max_size:
         raise ContentTooLarge(max_size)
+    content = request.content
     try:
-        body = await request.read()
+        if content.is_eof() and content.exception() is None:
+            # All is here, as mostly: `read` would look for more, step by step.
+            body = content.read_nowait()
+            if len(body) > max_size:
+                raise ContentTooLarge(max_size)
+        else:
+            body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise ContentTooLarge(max_size) from None
     except TimeoutError:

@@ -49,6 +49,13 @@ class Compression:
     def __init__(self, min_size: int) -> None:
         self._min_size = min_size
 
+    def concerns(self, response: web.StreamResponse) -> bool:
+        """Whether `apply` may have something to do."""
+        if response.status == 304:
+            return True
+        body = response.body if isinstance(response, web.Response) else None
+        return isinstance(body, bytes) and len(body) >= self._min_size
+
     async def apply(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         if response.status == 304:
             # Says of its tag what the answer with a body would have said.
@@ -57,15 +64,11 @@ class Compression:
                 if best_coding(request, _CODINGS) is not None:
                     _weaken_tag(response)
             return
-        if hdrs.CONTENT_ENCODING in response.headers:
-            return
-        body = response.body if isinstance(response, web.Response) else None
-        if (
-            not isinstance(body, bytes)
-            or len(body) < self._min_size
-            or response.content_type not in _MEDIA_TYPES
-            or hdrs.CONTENT_ENCODING in response.headers
-        ):
+        assert isinstance(response, web.Response)
+        body = response.body
+        assert isinstance(body, bytes)
+        media_type = response.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0]
+        if media_type not in _MEDIA_TYPES or hdrs.CONTENT_ENCODING in response.headers:
             return
         add_vary(response, hdrs.ACCEPT_ENCODING)
         coding = best_coding(request, _CODINGS)
@@ -79,7 +82,6 @@ class Compression:
             compressed = await asyncio.to_thread(_compress, body, coding)
         else:
             compressed = _compress(body, coding)
-        assert isinstance(response, web.Response)
         response.body = compressed
         response.headers[hdrs.CONTENT_ENCODING] = coding
 

@@ -32,6 +32,11 @@ REQUEST_ID: Final = "X-Request-Id"
 _LINGER_SECONDS: Final = 3.0
 
 
+def stream_headers(request_id: str) -> dict[str, str]:
+    """What all answers say, of one that its handler begins to send: the others get it when they leave theirs."""
+    return {REQUEST_ID: request_id, hdrs.SERVER: SERVER_NAME}
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
     """The settings of the same names; times are in seconds."""
@@ -156,7 +161,9 @@ class Connection(ReceivingConnection):
                 self._close = True
             if is_given_up or self._close or (self._half_closed and not self._messages):
                 resp.force_close()
-            if self._compression is not None:
+            # aiohttp's own names its version and Python's.
+            resp.headers[hdrs.SERVER] = SERVER_NAME
+            if self._compression is not None and self._compression.concerns(resp):
                 await self._compression.apply(request, resp)
         finished = await super().finish_response(request, resp, start_time)
         if self._half_closed and not self._messages:
@@ -206,7 +213,6 @@ class Connection(ReceivingConnection):
             log.info("request.refused", request_id=request_id, status=error.status, code=error.code)
         response = failure(request, error, request_id)
         response.headers[REQUEST_ID] = request_id
-        response.headers[hdrs.SERVER] = SERVER_NAME
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:

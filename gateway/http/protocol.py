@@ -6,11 +6,11 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from gateway.errors import TooManyConnections, Unavailable
 from gateway.http.compression import Compression
-from gateway.http.connection import SERVER_NAME, Connection, ConnectionLimits
+from gateway.http.connection import Connection, ConnectionLimits
 from gateway.http.proxies import Networks, is_within
 
 
@@ -88,12 +88,6 @@ class ServiceRunner(web.AppRunner):
     def __init__(self, app: web.Application, options: ServerOptions, *, shutdown_timeout: float) -> None:
         super().__init__(app, access_log=None, shutdown_timeout=shutdown_timeout)
         self._options = options
-        app.on_response_prepare.append(_name_server)
 
     async def _make_server(self) -> web.Server:
         return Server(await super()._make_server(), self._options, asyncio.get_running_loop())
-
-
-async def _name_server(_: web.Request, response: web.StreamResponse) -> None:
-    # aiohttp's own names its version and Python's.
-    response.headers[hdrs.SERVER] = SERVER_NAME

@@ -6,5 +6,6 @@ from aiohttp import hdrs, web
 
 
 def add_vary(response: web.StreamResponse, *names: str) -> None:
-    known = [name.strip() for name in response.headers.get(hdrs.VARY, "").split(",") if name.strip()]
-    response.headers[hdrs.VARY] = ", ".join([*known, *(name for name in names if name not in known)])
+    known = response.headers.get(hdrs.VARY)
+    written = known.split(", ") if known else []
+    response.headers[hdrs.VARY] = ", ".join([*written, *(name for name in names if name not in written)])

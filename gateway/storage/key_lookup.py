@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import orjson
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, cast, func, literal_column, or_, select
@@ -163,15 +165,31 @@ def _record(values: Sequence[Any]) -> KeyRecord:
         key_hash=key_hash,
         user_id=user_id,
         email=email,
-        scopes=frozenset(orjson.loads(scopes)),
+        scopes=_set_of(scopes),
         # An empty limit is no limit, as in the product's own keys.
-        environments=frozenset(orjson.loads(scoped_environments)) or None,
-        organizations=frozenset(map(parse_uuid, orjson.loads(scoped_organizations))) or None,
-        memberships=frozenset(map(parse_uuid, organizations.split(","))) if organizations else frozenset(),
+        environments=_set_of(scoped_environments) or None,
+        organizations=_organizations(scoped_organizations) or None,
+        memberships=_memberships(organizations),
         current_environment_id=current_environment_id,
         current_project_id=current_project_id,
     )
     return KeyRecord(caller, last_used_at)
+
+
+# What these texts say does not depend on when they were read, and most keys have the same ones.
+@lru_cache(maxsize=1024)
+def _set_of(items: str) -> frozenset[Any]:
+    return frozenset(orjson.loads(items))
+
+
+@lru_cache(maxsize=1024)
+def _organizations(ids: str) -> frozenset[UUID]:
+    return frozenset(map(parse_uuid, orjson.loads(ids)))
+
+
+@lru_cache(maxsize=1024)
+def _memberships(ids: str | None) -> frozenset[UUID]:
+    return frozenset(map(parse_uuid, ids.split(","))) if ids else frozenset()
 
 
 def _read_ahead(caller: Caller, forecast: Forecast, lookup: _Lookup, rows: Sequence[DriverRow]) -> ReadAhead:

@@ -83,16 +83,20 @@ class ConnectionPool:
         await asyncio.gather(*self._closing)
 
     async def _wait(self) -> PooledConnection | None:
-        turn: asyncio.Future[PooledConnection | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[PooledConnection | None] = loop.create_future()
         self._line.append(turn)
+        # On a busy service every request waits here: `asyncio.timeout` would take four times as long.
+        end = loop.call_later(self._patience, _give_up, turn)
         try:
-            async with asyncio.timeout(self._patience):
-                return await turn
+            return await turn
         except BaseException:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 # It came at the very moment that the wait was over.
                 self._pass_on(turn.result())
             raise
+        finally:
+            end.cancel()
 
     async def _lives(self, connection: PooledConnection) -> bool:
         try:
@@ -144,3 +148,8 @@ class ConnectionPool:
                 turn.set_result(connection)
                 return True
         return False
+
+
+def _give_up(turn: asyncio.Future[PooledConnection | None]) -> None:
+    if not turn.done():
+        turn.set_exception(TimeoutError())

@@ -14,7 +14,7 @@ from gateway.callers import CallerService
 from gateway.errors import GatewayError, InvalidInput, MethodNotAllowed, NotAcceptable
 from gateway.http.authentication import find_in_header
 from gateway.http.boundary import LOG_FIELDS_KEY, REQUEST_ID_KEY
-from gateway.http.connection import REQUEST_ID
+from gateway.http.connection import stream_headers
 from gateway.http.failures import GRAPHQL_PATH
 from gateway.http.graphiql import GraphiQL
 from gateway.http.graphql.documents import BoundedTexts
@@ -54,12 +54,12 @@ class EndpointOptions:
 
 
 class _Visit(NamedTuple):
-    """Who calls, and what was read along with the key; `sent` where it was looked at already."""
+    """Who calls, and what was read along with the key; `sent` where it was looked at already, with what is wrong with it."""
 
     caller: Caller | None = None
     ahead: ReadAhead = NOTHING_AHEAD
     rate_limit: RateLimitState | None = None
-    sent: GraphQLRequest | None = None
+    sent: GraphQLRequest | GatewayError | None = None
 
 
 class _Served(NamedTuple):
@@ -109,7 +109,7 @@ class GraphQLEndpoint:
                 # Of a handshake that is refused: the version that would do (RFC 6455, 4.4).
                 headers[hdrs.SEC_WEBSOCKET_VERSION] = "13"
                 request_id = request[REQUEST_ID_KEY]
-                return await self._websockets.serve(request, request_id, {REQUEST_ID: request_id})
+                return await self._websockets.serve(request, request_id, stream_headers(request_id))
             media_type = self._negotiate(request)
             if media_type == HTML and self._graphiql is not None:
                 return self._graphiql.page(headers)
@@ -161,19 +161,19 @@ class GraphQLEndpoint:
         if credential is None:
             return _Visit()
         sent = await self._arrived(request)
-        forecast = NO_FORECAST if sent is None else self._runner.forecast(sent)
+        forecast = self._runner.forecast(sent) if isinstance(sent, GraphQLRequest) else NO_FORECAST
         admitted = await self._callers.admit(credential.key, credential.found_in, forecast)
         rate_limit = await self._throttle.hit(admitted.caller) if self._throttle else None
         return _Visit(admitted.caller, admitted.ahead, rate_limit, sent)
 
-    async def _arrived(self, request: web.Request) -> GraphQLRequest | None:
-        """What was sent, where all of it is here and well-formed: of anything else, the key's check comes first."""
+    async def _arrived(self, request: web.Request) -> GraphQLRequest | GatewayError | None:
+        """What was sent, where all of it is here; or what is to be said about it when the key is checked."""
         if not request.content.is_eof() or hdrs.CONTENT_ENCODING in request.headers:
             return None
         try:
             return await read_request(request, self._options.max_body_size)
-        except GatewayError:
-            return None
+        except GatewayError as error:
+            return error
 
     async def _answer(self, request: web.Request, visit: _Visit) -> _Served:
         prepared = await self._prepare(request, visit)
@@ -186,7 +186,11 @@ class GraphQLEndpoint:
         return _Served(await self._runner.execute(prepared, context, request_id))
 
     async def _prepare(self, request: web.Request, visit: _Visit) -> Prepared:
-        sent = visit.sent or await read_request(request, self._options.max_body_size)
+        sent = visit.sent
+        if isinstance(sent, GatewayError):
+            raise sent
+        if sent is None:
+            sent = await read_request(request, self._options.max_body_size)
         try:
             prepared = self._runner.prepare(sent, visit.caller)
         except Exception:
@@ -208,7 +212,7 @@ class GraphQLEndpoint:
         else:
             context = self._runner.context(visit.caller, visit.rate_limit, request.headers.get(LAST_EVENT_ID))
             answers = self._runner.answers(prepared, context, request_id)
-        headers = {**headers, REQUEST_ID: request_id}
+        headers |= stream_headers(request_id)
         if request.method == hdrs.METH_HEAD:
             return web.Response(headers={**headers, **EVENT_STREAM_HEADERS})
         stream = EventStream(

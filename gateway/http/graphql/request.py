@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from aiohttp import hdrs, web
@@ -34,9 +35,15 @@ async def read_request(request: web.Request, max_body_size: int) -> GraphQLReque
     if request.method in ("GET", "HEAD"):
         return check_request(_from_query(request))
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
-    if content_type.partition(";")[0].strip().lower() != JSON or charset_of(content_type) not in ("utf-8", "utf8"):
+    if not _is_json(content_type):
         raise UnsupportedMediaType(content_type)
     return check_request(_decode(await read_limited(request, max_body_size), "the request body"))
+
+
+# Clients send few of them, each over and over.
+@lru_cache(maxsize=128)
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == JSON and charset_of(content_type) in ("utf-8", "utf8")
 
 
 def _from_query(request: web.Request) -> dict[str, Any]:
@@ -78,5 +85,5 @@ def check_request(body: Any) -> GraphQLRequest:
         operation_name=body.get("operationName") or None,
         variables=body.get("variables") or {},
         extensions=body.get("extensions") or {},
-        document_id=next((body[name] for name in _DOCUMENT_IDS if body.get(name)), None),
+        document_id=body.get("documentId") or body.get("doc_id") or None,
     )
