@@ -22,7 +22,7 @@ PAGE: Final = ROOT / "docs/clients/code-generators.md"
 FOLDERS: Final = ROOT / "tests/codegen"
 PACKAGES: Final = FOLDERS / "node_modules"
 ENVIRONMENT: Final = FOLDERS / ".venv/bin"
-PATIENCE_SECONDS: Final = 120
+PATIENCE_SECONDS: Final = 600
 # What somebody has generated there by hand is not to be copied.
 _GENERATED: Final = shutil.ignore_patterns("gql", "__generated__", "folders_client", "__pycache__", ".mypy_cache")
 

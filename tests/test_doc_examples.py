@@ -22,11 +22,12 @@ from gateway.settings import PREFIX
 from tests.clients.service import PACKAGES, require_packages
 from tests.components import require_program
 from tests.documentation import ROOT, Block, Likeness, blocks, commands, known_targets, make_targets, page_name
+from tests.patience import PATIENCE_SECONDS, PATIENT
 
 _RUN: Final = {"graphql", "sh", "js"}
 _ANSWERS: Final = {"json", "text"}
 _PROGRAMS: Final = {"curl", "gateway", "npx"}
-_SECONDS: Final = 60
+_SECONDS: Final = PATIENCE_SECONDS
 
 
 class Demo:
@@ -90,6 +91,7 @@ def _demo(folder: Path) -> Iterator[Demo]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         f"{PREFIX}DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'demo.db'}",
         f"{PREFIX}PORT": "0",
+        **{f"{PREFIX}{name.upper()}": str(seconds) for name, seconds in PATIENT.items()},
     }
     command = [sys.executable, "-m", "gateway", "demo"]
     log = folder / "log"

@@ -21,6 +21,7 @@ from tests.components import missing, require_program
 from tests.databases import SQLiteServer
 from tests.documentation import ROOT
 from tests.http.page import BROWSER_OPTIONS
+from tests.patience import PATIENT
 from tests.processes import Running, environment
 
 SOURCE: Final = ROOT / "examples/web"
@@ -51,7 +52,7 @@ async def served(node: Path, sqlite: SQLiteServer) -> AsyncIterator[Running]:
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
-        env=environment({"database_url": url}),
+        env=environment({**PATIENT, "database_url": url}),
     )
     running = Running(process)
     try:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.storage.engine import Database
 from tests.drivers import SURFACES, Answer, Driver, Folder, GraphQLDriver, Place, RestDriver, Surface, execute
 from tests.keys import ADA, GRACE
+from tests.patience import PATIENCE_SECONDS
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ class FolderMachine(RuleBasedStateMachine):
         self.ids = ["00000000-0000-7000-8000-000000000000"]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=60)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=PATIENCE_SECONDS)
 
     @initialize()
     def empty(self) -> None:

@@ -3,10 +3,11 @@
 import { chromium } from "playwright-core";
 
 const { address, browser: executablePath, options: args, key, wrongKey, screenshot, colorScheme } = JSON.parse(process.argv[2]);
-const browser = await chromium.launch({ executablePath, args });
+const browser = await chromium.launch({ executablePath, args, timeout: 120_000 });
 const context = await browser.newContext({ viewport: { width: 1440, height: 860 }, colorScheme });
-context.setDefaultTimeout(60_000);
+context.setDefaultTimeout(120_000);
 const seen = { console: [], failures: [], requests: [] };
+let isLeft = false;
 
 /** A window with the page, ready for use. */
 async function open() {
@@ -16,7 +17,10 @@ async function open() {
     if (["error", "warning"].includes(message.type())) seen.console.push(message.text());
   });
   page.on("pageerror", (error) => seen.console.push(String(error)));
-  page.on("requestfailed", (request) => seen.failures.push(request.url()));
+  page.on("requestfailed", (request) => {
+    // What was still loading is given up with its page.
+    if (!isLeft || request.failure().errorText !== "net::ERR_ABORTED") seen.failures.push(request.url());
+  });
   page.on("request", (request) => seen.requests.push(request.url()));
   page.on("websocket", (socket) => seen.requests.push(socket.url()));
   await page.goto(`${address}/graphql`);
@@ -40,7 +44,7 @@ async function open() {
     response: async (pattern) => {
       const read = () => page.locator(".graphiql-response .view-lines").innerText();
       const text = async () => (await read()).replaceAll("\u00a0", " ");
-      for (const end = Date.now() + 60_000; Date.now() < end; await page.waitForTimeout(50)) {
+      for (const end = Date.now() + 120_000; Date.now() < end; await page.waitForTimeout(50)) {
         if (pattern.test(await text())) return text();
       }
       throw new Error(`No response like ${pattern}, but: ${await text()}`);
@@ -78,15 +82,20 @@ try {
   seen.keyOfAnotherWindow = await second.page.getByLabel("API key").inputValue();
   await second.enter(key);
   await second.choose("Upsert");
-  await second.run();
-  seen.upsert = await second.response(/"userErrors"/);
-  seen.change = await first.response(/persistedFolderChanged/);
+  const change = first.response(/persistedFolderChanged/);
+  // Nothing tells that the subscription has begun: there are changes until one is seen.
+  do {
+    await second.run();
+    seen.upsert = await second.response(/"userErrors"/);
+    seen.change = await Promise.race([change, second.page.waitForTimeout(1000)]);
+  } while (!seen.change);
 
   seen.stored = await first.page.evaluate(() => ({
     local: JSON.stringify(localStorage),
     session: JSON.stringify(sessionStorage),
     cookies: document.cookie,
   }));
+  isLeft = true;
   await first.page.reload();
   seen.keyAfterReload = await first.page.getByLabel("API key").inputValue();
 } finally {

@@ -22,12 +22,12 @@ const args = [
   "--disable-component-update",
   "--disable-sync",
 ];
-const browser = await chromium.launch({ executablePath, args });
+const browser = await chromium.launch({ executablePath, args, timeout: 120_000 });
 try {
   const told = [];
   for (const address of pages) {
     const page = await browser.newPage();
-    await page.goto(address);
+    await page.goto(address, { timeout: 120_000 });
     await page.addScriptTag({ content: bundle.outputFiles[0].text });
     told.push(await page.evaluate((given) => globalThis.page.attempt(given), task));
     await page.close();

@@ -16,7 +16,7 @@ from tests.processes import Result, gateway, running
 
 FOLDER: Final = Path(__file__).parent
 PACKAGES: Final = FOLDER / "node_modules"
-_PATIENCE_SECONDS: Final = 300
+_PATIENCE_SECONDS: Final = 600
 
 
 class Clients:

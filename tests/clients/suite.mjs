@@ -7,7 +7,7 @@ export const socketUrl = url.replace(/^http/, "ws");
 export const headers = { Authorization: `Bearer ${key}` };
 export const wrongHeaders = { Authorization: "Bearer phx_wrong" };
 
-const PATIENCE = 30_000;
+const PATIENCE = 120_000;
 // How long a change may take to arrive before another is made.
 const PAUSE = 200;
 const BEGINNING = "Begin/";

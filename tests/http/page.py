@@ -15,7 +15,7 @@ from aiohttp import web
 
 from tests.components import require_program
 
-_PATIENCE_SECONDS: Final = 120
+_PATIENCE_SECONDS: Final = 300
 _PAGE: Final = """<!doctype html><title>page</title><pre id="out"></pre><script type="module">
 const outcome = await (async () => {{ {script} }})().catch(error => ({{ error: String(error) }}));
 document.getElementById("out").textContent = JSON.stringify(outcome);

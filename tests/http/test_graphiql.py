@@ -210,10 +210,10 @@ async def test_in_chromium(sqlite: SQLiteServer, color_scheme: str) -> None:
     assert seen["refused"] == "Personal API key found in request Authorization header is invalid."
     assert "Personal API key" in words(seen["refusedSubscription"])
     assert seen["accepted"] == "Key accepted. Scopes: *"
-    assert "products://Growth/Weekly" in seen["list"]
-    assert "products://Growth/Monthly" in seen["upsert"]
-    assert '"kind": "UPDATED"' in seen["change"]
-    assert "products://Growth/Monthly" in seen["change"]
+    assert "products://Growth/Weekly" in unbroken(seen["list"])
+    assert "products://Growth/Monthly" in unbroken(seen["upsert"])
+    assert '"kind":"UPDATED"' in unbroken(seen["change"])
+    assert "products://Growth/Monthly" in unbroken(seen["change"])
 
     # The key is of this tab alone, and in none of the stores that outlive it.
     assert ADA in seen["stored"]["session"]
@@ -232,6 +232,11 @@ async def save(client: ClientSession, **paths: str) -> None:
             "/graphql", json={"query": query, "variables": variables}, headers=bearer(ADA)
         ) as response:
             assert (await response.json())["data"]["upsertPersistedFolder"] == {"created": True}
+
+
+def unbroken(text: str) -> str:
+    """Before the editor is laid out, its lines are so short that they break within a path."""
+    return "".join(text.split())
 
 
 def words(text: str) -> str:

@@ -18,7 +18,7 @@ from tests.http.raw import port_of
 from tests.http.test_rest_reference import CASES, DEVIATIONS
 
 _HERE: Final = Path(__file__).parent
-_PATIENCE_SECONDS: Final = 300
+_PATIENCE_SECONDS: Final = 900
 
 
 async def _document(client: ClientSession) -> dict[str, Any]:

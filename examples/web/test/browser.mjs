@@ -3,7 +3,7 @@ import { chromium } from "playwright-core";
 
 /** `complaints` and `hosts` tell what went wrong, and who was asked, in any window. */
 export async function launch({ browser: executablePath, options: args, address }) {
-  const browser = await chromium.launch({ executablePath, args });
+  const browser = await chromium.launch({ executablePath, args, timeout: 120_000 });
   const complaints = [];
   const hosts = new Set();
   return {
@@ -13,7 +13,7 @@ export async function launch({ browser: executablePath, options: args, address }
     /** `prepare` gets the page before anything is loaded. */
     async open({ prepare = async () => {}, ...options } = {}) {
       const context = await browser.newContext({ viewport: { width: 1100, height: 700 }, ...options });
-      context.setDefaultTimeout(60_000);
+      context.setDefaultTimeout(120_000);
       const page = await context.newPage();
       page.on("pageerror", (error) => complaints.push(String(error)));
       page.on("console", (message) => {
