@@ -49,6 +49,8 @@ def window_of(
     before: str | None,
 ) -> Window[K]:
     """Raises InvalidInput that names the argument."""
+    if first is None and after is None and last is None and before is None:
+        return _FIRST_PAGE
     if first is not None and last is not None:
         raise InvalidInput("Arguments 'first' and 'last' exclude each other.")
     for name, value in (("first", first), ("last", last)):
@@ -60,6 +62,9 @@ def window_of(
         after=None if after is None else make_key(*cursors.decode(after, "after")),
         before=None if before is None else make_key(*cursors.decode(before, "before")),
     )
+
+
+_FIRST_PAGE: Final[Window[Any]] = Window(MAX_PAGE_SIZE)
 
 
 @strawberry.type(description="Where a page lies in the whole list.")
