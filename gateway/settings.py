@@ -183,7 +183,7 @@ class Settings(BaseSettings):
     )
     max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
     document_cache_size: int = Field(
-        16 * 1024 * 1024,
+        8 * 1024 * 1024,
         ge=0,
         description="How many bytes of memory documents may take that were parsed, validated and compiled, "
         "so that this is done once. A usual document takes some 30,000.",
