@@ -23,8 +23,6 @@ _MAX_HEAD_SIZE: Final = 65_536
 _READ_SIZE: Final = 65_536
 _EMPTY_LINE: Final = b"\r\n\r\n"
 _MAX_PARTS: Final = 64
-# What decides where a request ends.
-_FRAMING: Final = re.compile(rb"\r\n(content-length|transfer-encoding|upgrade)[ \t]*:[ \t]*([0-9]{0,9})", re.IGNORECASE)
 # A name or an address, and a port (RFC 9112, 3.2; RFC 3986, 3.2.2); `proxies` is stricter where it makes a link.
 _HOST: Final = re.compile(r"(?:[a-zA-Z0-9._~!$&'()*+,;=%-]*|\[[a-zA-Z0-9:.]+\])(?::[0-9]{0,5})?")
 _AROUND_CHUNKS: Final = "Too many requests are pipelined around a chunked body."
@@ -84,13 +82,11 @@ class ReceivingConnection(web.RequestHandler):
             return
         # What is pipelined is fed in parts: a head or a chunked body up to its empty line, a body of known length to
         # its end. aiohttp's parser forgets what it has read where the next request is malformed, and takes trailers
-        # for headers of the next request. A head with all of its body goes together: it is a sixth cheaper.
+        # for headers of the next request.
         for _ in range(_MAX_PARTS):
             if self._is_chunked or self._body.is_eof():
                 end = data.find(_EMPTY_LINE) + len(_EMPTY_LINE)
                 if end < len(_EMPTY_LINE):
-                    break
-                if not (self._is_chunked or self._head_size) and _is_whole(data, end):
                     break
             else:
                 end = self._body_size - self._body.total_bytes
@@ -180,12 +176,6 @@ class ReceivingConnection(web.RequestHandler):
         self._is_deaf = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-def _is_whole(data: bytes, head_end: int) -> bool:
-    """Whether this is a request with a body of known length, whole, and nothing else."""
-    framing = _FRAMING.findall(data, 0, head_end)
-    return len(framing) == 1 and head_end + int(framing[0][1] or 0) == len(data)
 
 
 def _problem(message: RawRequestMessage) -> GatewayError | HttpProcessingError | None:
