@@ -7,6 +7,7 @@ must see what an earlier one wrote.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import TypeVar
@@ -24,6 +25,17 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
+class _SharedLoader(DataLoader[K, T]):
+    """What is asked for twice is one future, so nobody who waits for it may cancel it.
+
+    When a field fails, its siblings are cancelled, and with them what they wait for: a field elsewhere that waits for
+    the same would be cancelled too, and with it the request.
+    """
+
+    def load(self, key: K) -> Awaitable[T]:
+        return asyncio.shield(super().load(key))
+
+
 class Loaders:
     """Of one request and its caller; each is made when it is first asked.
 
@@ -36,11 +48,11 @@ class Loaders:
         self._folders = folders
 
     @cached_property
-    def environment(self) -> DataLoader[int, Environment | None]:
-        return DataLoader(_from_mapping(self._directory.environments))
+    def environment(self) -> _SharedLoader[int, Environment | None]:
+        return _SharedLoader(_from_mapping(self._directory.environments))
 
     @cached_property
-    def environment_page(self) -> DataLoader[Window[EnvironmentKey], Page[Environment]]:
+    def environment_page(self) -> _SharedLoader[Window[EnvironmentKey], Page[Environment]]:
         reach, directory, environment = self._caller.reach(), self._directory, self.environment
 
         async def load(windows: list[Window[EnvironmentKey]]) -> list[Page[Environment]]:
@@ -48,19 +60,19 @@ class Loaders:
             _prime(environment, (each for page in pages for each in page.rows))
             return pages
 
-        return DataLoader(load)
+        return _SharedLoader(load)
 
     @cached_property
-    def environment_count(self) -> DataLoader[None, int]:
+    def environment_count(self) -> _SharedLoader[None, int]:
         reach, directory = self._caller.reach(), self._directory
 
         async def load(keys: list[None]) -> list[int]:
             return [await directory.count(reach)] * len(keys)
 
-        return DataLoader(load)
+        return _SharedLoader(load)
 
     @cached_property
-    def project_environments(self) -> DataLoader[int, list[Environment]]:
+    def project_environments(self) -> _SharedLoader[int, list[Environment]]:
         reach, directory, environment = self._caller.reach(), self._directory, self.environment
 
         async def load(ids: list[int]) -> list[list[Environment]]:
@@ -68,7 +80,7 @@ class Loaders:
             _prime(environment, (each for some in found.values() for each in some))
             return [found.get(each, []) for each in ids]
 
-        return DataLoader(load)
+        return _SharedLoader(load)
 
     @cached_property
     def place(self) -> DataLoader[Grant, tuple[Folder, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -41,7 +42,9 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
                 response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
         except GatewayError as error:
             response = failure(request, error, request_id)
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_over(request):
+                raise
             # The one place that takes everything: the cause goes to the log, never to the client.
             log.exception("request.failed", method=request.method, path=request.path)
             response = failure(request, ServerError(), request_id)
@@ -59,3 +62,9 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
     if not response.prepared:
         response.headers[REQUEST_ID] = request_id
     return response
+
+
+def _is_over(request: web.Request) -> bool:
+    """Of one that ends with a cancellation: whether it was cancelled itself, and not what it waited for; or is half answered."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0 or request.writer.output_size > 0

@@ -202,3 +202,22 @@ async def test_arguments_of_pages(client: ClientSession, field: str, arguments: 
     document = f"{{ {field}({arguments}) {{ totalCount {'} ' * field.count('{')} }} }}"
     body = await execute(client, document, ADA)
     assert [_bare(error) for error in body["errors"]] == [_bad_input(message)]
+
+
+@pytest.mark.parametrize(
+    "shared", ["project { primaryEnvironment { id } }", "project { environments { id } }"], ids=["one", "several"]
+)
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_field_that_fails_takes_nothing_from_another_that_waits_for_the_same(
+    client: ClientSession, shared: str, is_first: bool
+) -> None:
+    """What is no longer needed of the first is cancelled; what both have asked for goes on for the second."""
+    failing = "persistedFolders { totalCount }"
+    first = f"{failing} {shared}" if is_first else f"{shared} {failing}"
+    document = f'{{ a: environment(id: "3") {{ {first} }} b: environment(id: "3") {{ {shared} }} }}'
+    # The second time, the environment was read along with the key.
+    for _ in range(2):
+        answer = await execute(client, document, key=ADA_OTHER_SCOPE)
+        assert answer["data"]["a"] is None
+        assert answer["data"]["b"]["project"]
+        assert [error["path"] for error in answer["errors"]] == [["a", "persistedFolders"]]

@@ -178,6 +178,19 @@ async def test_what_nobody_expected_is_masked_and_found_in_the_log(
     assert (line["log_level"], line["path"]) == ("error", ["persistedFolders"])
 
 
+async def test_what_was_cancelled_under_a_request_is_no_end_without_an_answer(
+    client: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _raise(monkeypatch, asyncio.CancelledError())
+    mutation = "mutation { upsertPersistedFolder(input: {type: HOME}) { created } }"
+    with capture_logs() as logs:
+        for path, body in (("/graphql", {"query": mutation}), (_LIST, {"type": "home"})):
+            async with client.post(path, json=body, headers=bearer(ADA)) as response:
+                assert response.status == 500
+                assert "A server error occurred." in await response.text()
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["request.failed"] * 2
+
+
 async def test_the_request_id_is_the_clients_own_where_it_sent_one(
     client: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
