@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,29 +62,30 @@ class Comparison:
         document = parse(text)
         operation = next(each for each in document.definitions if isinstance(each, OperationDefinitionNode))
         context = make_context()
-        result = execute(self._schema, document, root_value, context, variables, **options)
-        if not isinstance(result, ExecutionResult):
-            result = await result
-        await _settle()
-        expected = _outcome(encode(result.data), result.errors or [], self._trace_of(context))
+
+        async def with_core() -> tuple[bytes, list[GraphQLError]]:
+            result = execute(self._schema, document, root_value, context, variables, **options)
+            if not isinstance(result, ExecutionResult):
+                result = await result
+            return encode(result.data), result.errors or []
+
+        expected = await self._outcome(with_core(), context)
         plan = self._compiler.compile(document, operation)
         assert plan is not None
         for _ in range(repeat):
             context = make_context()
-            executed = await plan.execute(context, variables, root_value, **options)
-            await _settle()
-            actual = _outcome(executed.data, executed.errors, self._trace_of(context))
+            actual = await self._outcome(plan.execute(context, variables, root_value, **options), context)
             if actual != expected:
                 break
         return expected, actual
 
-
-def _outcome(data: bytes, errors: list[GraphQLError], trace: list[Any]) -> Outcome:
-    return Outcome(
-        data, [error.formatted for error in errors], [repr(type(error.original_error)) for error in errors], [*trace]
-    )
-
-
-async def _settle() -> None:
-    for _ in range(_TICKS_AFTER):
-        await asyncio.sleep(0)
+    async def _outcome(self, run: Awaitable[tuple[bytes, list[GraphQLError]]], context: Any) -> Outcome:
+        try:
+            data, errors = await run
+        except asyncio.CancelledError:
+            # A future of a loader that two fields wait for, and that was cancelled with one of them.
+            data, errors = b"cancelled", []
+        for _ in range(_TICKS_AFTER):
+            await asyncio.sleep(0)
+        causes = [repr(type(error.original_error)) for error in errors]
+        return Outcome(data, [error.formatted for error in errors], causes, [*self._trace_of(context)])
