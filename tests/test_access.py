@@ -124,7 +124,7 @@ def test_a_project_is_its_primary_environment() -> None:
     place = PlaceRef("3", is_project=True)
     with pytest.raises(NotFound):
         _caller().read(place, _STAGING, Surface.WEB)
-    assert _caller().read(replace(place, is_project=False), _STAGING, Surface.WEB).environment is _STAGING
+    assert _caller().read(place._replace(is_project=False), _STAGING, Surface.WEB).environment is _STAGING
 
 
 def test_current() -> None:
