@@ -195,10 +195,19 @@ def postgresql_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
         }
     else:
         connect_args["server_settings"] = {"application_name": "gateway"}
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         poolclass=NullPool,
         connect_args=connect_args,
         # Errors go to the log; what a statement was about does not.
         hide_parameters=True,
     )
+    if not config.behind_pgbouncer:
+
+        @event.listens_for(engine.sync_engine, "connect")
+        def configure(connection: Any, _: ConnectionPoolEntry) -> None:
+            # Statements are prepared, and go by keys whatever their values are. PostgreSQL would rather plan those
+            # with lists anew each time, which takes it 0.7 ms, and running them 0.1.
+            connection.run_async(lambda driver: driver.execute("SET plan_cache_mode = force_generic_plan"))
+
+    return engine

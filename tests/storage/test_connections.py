@@ -13,6 +13,7 @@ from gateway.errors import Unavailable
 from gateway.storage import pool as pool_module
 from gateway.storage.connections import PooledConnection, SQLiteConnection
 from gateway.storage.engine import POSTGRESQL, Database, DatabaseConfig
+from gateway.storage.failures import StatementFailed
 from gateway.storage.pool import ConnectionPool
 from tests.databases import PostgreSQLServer, SQLiteServer
 from tests.patience import PATIENCE_SECONDS
@@ -220,6 +221,21 @@ async def test_a_read_that_is_cancelled_leaves_the_pool_whole(postgresql: Postgr
         assert [tuple(row) for row in await database.read(database.prepare(text("SELECT 1")))] == [(1,)]
     await database.close()
     postgresql.drop(url)
+
+
+async def test_postgresql_plans_a_prepared_statement_once(postgresql: PostgreSQLServer) -> None:
+    url = postgresql.create()
+    database = Database(DatabaseConfig(url=url))
+    try:
+        # In both forms, and still after what rolls back.
+        for _ in range(2):
+            (row,) = await database.fetch(text("SHOW plan_cache_mode"))
+            assert row.plan_cache_mode == "force_generic_plan"
+            with pytest.raises(StatementFailed):
+                await database.fetch(text("SELECT 1 / 0"))
+    finally:
+        await database.close()
+        postgresql.drop(url)
 
 
 async def test_a_prepared_statement_outlives_a_change_of_its_table(postgresql: PostgreSQLServer) -> None:
