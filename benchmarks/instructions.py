@@ -30,6 +30,7 @@ import click
 from benchmarks.bench.operations import DOCUMENTS, Operation
 from tests.databases import SQLiteServer
 from tests.keys import ADA, bearer
+from tests.ports import free_port
 from tests.processes import environment
 
 TOLERANCE: Final = 0.10
@@ -117,9 +118,7 @@ class Counted:
 def counted() -> Iterator[Counted]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         url = SQLiteServer(folder).create()
         settings = {"database_url": url, "port": port, "log_level": "error", "graphiql": False}
         valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no"]

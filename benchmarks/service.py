@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ from typing import Final
 
 from tests.databases import SQLiteServer
 from tests.http.raw import send
+from tests.ports import free_port
 from tests.processes import environment
 
 _PATIENCE_SECONDS: Final = 30
@@ -35,9 +35,7 @@ async def running_service() -> AsyncIterator[Service]:
     with tempfile.TemporaryDirectory() as folder:
         # It makes its template in a loop of its own.
         server = await asyncio.to_thread(SQLiteServer, Path(folder))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            service = Service(probe.getsockname()[1], Path(folder) / "log")
+        service = Service(free_port(), Path(folder) / "log")
         settings = {
             "database_url": server.create(),
             "port": service.port,

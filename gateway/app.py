@@ -117,7 +117,7 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
             app.add_routes(graphiql.routes())
         if settings.metrics:
             # Not before: prometheus_client chooses how it counts when it is imported.
-            from gateway.http.metrics import Metrics  # noqa: PLC0415
+            from gateway.http.metrics import Metrics  # noqa: PLC0415  # see above
 
             Metrics(source.document_ids, are_shared=settings.workers > 1).install(app)
         yield app
@@ -148,7 +148,7 @@ def _throttle(settings: Settings) -> Throttle | None:
     if not settings.rate_limits:
         return None
     # It brings Redis' client, a twentieth of the start.
-    from gateway.throttling import Throttle  # noqa: PLC0415
+    from gateway.throttling import Throttle  # noqa: PLC0415  # see above
 
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     return Throttle(settings.rate_limit_per_minute, settings.rate_limit_per_hour, redis_url)
@@ -157,8 +157,8 @@ def _throttle(settings: Settings) -> Throttle | None:
 def _redis_channel(settings: Settings) -> RedisChannel | None:
     if settings.redis_url is None:
         return None
-    # The same.
-    from gateway.redis_channel import RedisChannel  # noqa: PLC0415
+    # It brings Redis' client too.
+    from gateway.redis_channel import RedisChannel  # noqa: PLC0415  # see above
 
     return RedisChannel(settings.redis_url.get_secret_value(), "gateway:folder_changes")
 

@@ -132,6 +132,7 @@ class ChangeService:
             except GatewayError as error:
                 log.warning("changes.not_cleared", cause=type(error).__name__)
             except Exception:
+                # Whatever it is, the next clearing must come.
                 log.exception("changes.not_cleared")
 
     async def _start(self, grant: Grant, after: int | None) -> int:

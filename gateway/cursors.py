@@ -28,7 +28,7 @@ class CursorSigner:
     """Makes and opens cursors. Replicas that share `secret` accept each other's."""
 
     def __init__(self, secret: bytes) -> None:
-        # Keyed BLAKE2 (RFC 7693, 2.9) is a MAC by itself: a third of the price of HMAC-SHA-256, which is two hashes.
+        # Keyed BLAKE2 (RFC 7693, 2.9) is a MAC by itself: half the price of HMAC-SHA-256, which is two hashes.
         key = secret if len(secret) <= hashlib.blake2b.MAX_KEY_SIZE else hashlib.blake2b(secret).digest()
         self._mac = hashlib.blake2b(key=key, digest_size=_MAC_SIZE)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from benchmarks.bench.databases import Copy, loaded
 from benchmarks.bench.operations import DESCRIPTIONS, Case, Operation, cases
 from benchmarks.bench.results import Measured, median_of
 from benchmarks.bench.servers import GATEWAY, HANDWRITTEN, KINDS, Server, running
+from tests.ports import free_port
 
 CONNECTIONS: Final = 32
 DOCUMENTS: Final = 10_000
@@ -46,7 +46,7 @@ def measure(database: str, plan: Plan, folder: Path) -> Measured:
         source = stack.enter_context(loaded(database, folder))
         copies = {kind.name: source.copy(kind.name, kind.preparation) for kind in kinds}
         servers = [
-            stack.enter_context(running(kind, copies[kind.name], _free_port(), plan.core, folder, asked[0]))
+            stack.enter_context(running(kind, copies[kind.name], free_port(), plan.core, folder, asked[0]))
             for kind in kinds
         ]
         operations = [operation for operation in Operation if operation in plan.operations]
@@ -75,10 +75,10 @@ def _measure_aside(
     found.memory_requests = _many_documents(gateway, asked, plan, folder)
     found.memory = gateway.usage().memory
     for _ in range(plan.rounds):
-        with running(gateway.kind, copies[GATEWAY], _free_port(), plan.core, folder, asked[0]) as fresh:
+        with running(gateway.kind, copies[GATEWAY], free_port(), plan.core, folder, asked[0]) as fresh:
             found.starts.append(fresh.seconds_to_first_answer)
     two = gateway.kind._replace(name="two workers", command=_two_workers)
-    with running(two, copies[GATEWAY], _free_port(), plan.core, folder, asked[0]) as workers:
+    with running(two, copies[GATEWAY], free_port(), plan.core, folder, asked[0]) as workers:
         both = _rounds([gateway, workers], Operation.A, asked, CONNECTIONS, plan, folder)
         found.workers = (median_of(both[GATEWAY]), median_of(both[two.name]))
 
@@ -132,10 +132,3 @@ def _many_documents(server: Server, asked: list[Case], plan: Plan, folder: Path)
             server, file, connections=CONNECTIONS, seconds=_SECONDS_OF_DOCUMENTS, start=sent // times, times=times
         ).count
     return sent
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

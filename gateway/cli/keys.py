@@ -139,14 +139,15 @@ def _describe(key: KeyInfo) -> dict[str, Any]:
 
 
 def _line(key: KeyInfo) -> str:
-    state = (
-        "revoked"
-        if key.revoked_at
-        else f"until {format_time(key.expires_at)[:16].replace('T', ' ')}"
-        if key.expires_at
-        else "active"
-    )
-    return f"{key.id}  {key.mask}  {key.user}  {json.dumps(key.label)}  {','.join(key.scopes) or '-'}  {state}"
+    scopes = ",".join(key.scopes) or "-"
+    return f"{key.id}  {key.mask}  {key.user}  {json.dumps(key.label)}  {scopes}  {_state(key)}"
+
+
+def _state(key: KeyInfo) -> str:
+    if key.revoked_at:
+        return "revoked"
+    # To the minute.
+    return f"until {format_time(key.expires_at)[:16].replace('T', ' ')}" if key.expires_at else "active"
 
 
 def _show(key: ShownKey) -> None:

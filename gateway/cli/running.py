@@ -90,7 +90,7 @@ def supervise(settings: Settings) -> None:
     with reserved, TemporaryDirectory(prefix="gateway-metrics-") as figures:
         # prometheus_client reads it when it is imported, as late as here.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
-        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  # see above
 
         supervisor = Supervisor(
             settings.workers,

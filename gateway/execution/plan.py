@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from types import CoroutineType
-from typing import Any, Final, NamedTuple, TypedDict, Unpack
+from typing import Any, Final, NamedTuple
 
 import orjson
 from graphql import (
@@ -48,14 +48,6 @@ class Executed(NamedTuple):
     @property
     def is_null(self) -> bool:
         return self.data == b"null"
-
-
-class Options(TypedDict, total=False):
-    """As those of `graphql.execute`. `operation_extensions` is what Strawberry's `Info.input_extensions` reads."""
-
-    hide_suggestions: bool
-    max_coercion_errors: int
-    operation_extensions: dict[str, Any] | None
 
 
 class PlanCompiler:
@@ -161,15 +153,9 @@ class Plan:
         self._root = Executor(self, root_type, (), (operation.selection_set,))
         self._root.write()
 
-    async def execute(
-        self,
-        context_value: Any = None,
-        variable_values: Mapping[str, Any] | None = None,
-        root_value: Any = None,
-        **options: Unpack[Options],
-    ) -> Executed:
-        """As `graphql.execute`."""
-        executed = self.start(context_value, variable_values, root_value, **options)
+    async def execute(self, *arguments: Any, **options: Any) -> Executed:
+        """`start`, awaited."""
+        executed = self.start(*arguments, **options)
         return executed if isinstance(executed, Executed) else await executed
 
     def start(
@@ -177,18 +163,23 @@ class Plan:
         context_value: Any = None,
         variable_values: Mapping[str, Any] | None = None,
         root_value: Any = None,
-        **options: Unpack[Options],
+        *,
+        hide_suggestions: bool = False,
+        max_coercion_errors: int = 50,
+        operation_extensions: dict[str, Any] | None = None,
     ) -> Executed | Coroutine[Any, Any, Executed]:
-        """Like `execute`, and at once where no resolver has anything to await."""
+        """As `graphql.execute`: at once, where no resolver has anything to await.
+
+        `operation_extensions` is what Strawberry's `Info.input_extensions` reads.
+        """
         given = variable_values or {}
-        hide_suggestions = options.get("hide_suggestions", False)
         variables: Any = self._variables.coerce(given)
         if variables is None:
             variables = get_variable_values(
                 self.schema,
                 self.operation.variable_definitions or (),
                 dict(given),
-                max_errors=options.get("max_coercion_errors", 50),
+                max_errors=max_coercion_errors,
                 hide_suggestions=hide_suggestions,
             )
             if not isinstance(variables, VariableValues):
@@ -197,8 +188,15 @@ class Plan:
         for name in self._conditions:
             if not isinstance(coerced.get(name), bool):
                 # An error of the field around it: too rare to be worth a plan.
-                return self._hand_over(context_value, given, root_value, options)
-        run = Run(context_value, variables, root_value, hide_suggestions, options.get("operation_extensions"))
+                return self._hand_over(
+                    root_value=root_value,
+                    context_value=context_value,
+                    variable_values=dict(given),
+                    hide_suggestions=hide_suggestions,
+                    max_coercion_errors=max_coercion_errors,
+                    operation_extensions=operation_extensions,
+                )
+        run = Run(context_value, variables, root_value, hide_suggestions, operation_extensions)
         try:
             data = self._root.call(run, root_value, None)
         except GraphQLError as error:
@@ -217,20 +215,8 @@ class Plan:
         run.errors.add(error, None)
         return Executed(self._compiler.encode(None), run.errors.errors)
 
-    async def _hand_over(
-        self, context_value: Any, variable_values: Mapping[str, Any], root_value: Any, options: Options
-    ) -> Executed:
-        result = await execute_with_core(
-            self.schema,
-            self.operation,
-            self.fragments,
-            root_value=root_value,
-            context_value=context_value,
-            variable_values=dict(variable_values),
-            hide_suggestions=options.get("hide_suggestions", False),
-            max_coercion_errors=options.get("max_coercion_errors", 50),
-            operation_extensions=options.get("operation_extensions"),
-        )
+    async def _hand_over(self, **options: Any) -> Executed:
+        result = await execute_with_core(self.schema, self.operation, self.fragments, **options)
         return Executed(self._compiler.encode(result.data), result.errors or [])
 
     def executor(self, runtime_type: GraphQLObjectType, nodes: tuple[FieldNode, ...]) -> Executor:

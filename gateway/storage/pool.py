@@ -86,7 +86,7 @@ class ConnectionPool:
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[PooledConnection | None] = loop.create_future()
         self._line.append(turn)
-        # On a busy service every request waits here: `asyncio.timeout` would take four times as long.
+        # On a busy service every request waits here: `asyncio.timeout` takes three times as long.
         end = loop.call_later(self._patience, _give_up, turn)
         try:
             return await turn

@@ -95,7 +95,7 @@ async def connection(info: Any, environment_id: int, surface: str) -> dict[str, 
 
 
 @query.field("persistedFolders")
-async def persisted_folders(_: Any, info: Any, environmentId: str, surface: str) -> dict[str, Any]:  # noqa: N803
+async def persisted_folders(_: Any, info: Any, environmentId: str, surface: str) -> dict[str, Any]:  # noqa: N803  # the argument's name in the schema
     await require_environment(info, int(environmentId))
     return await connection(info, int(environmentId), surface)
 

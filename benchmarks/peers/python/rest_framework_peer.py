@@ -33,11 +33,11 @@ settings.configure(
 )
 django.setup()
 
-import folders  # noqa: E402
-from django.core.wsgi import get_wsgi_application  # noqa: E402
-from django.db import models  # noqa: E402
-from django.urls import path  # noqa: E402
-from rest_framework import authentication, exceptions, mixins, permissions, serializers, viewsets  # noqa: E402
+import folders  # noqa: E402  # not before Django's setup
+from django.core.wsgi import get_wsgi_application  # noqa: E402  # not before Django's setup
+from django.db import models  # noqa: E402  # not before Django's setup
+from django.urls import path  # noqa: E402  # not before Django's setup
+from rest_framework import authentication, exceptions, mixins, permissions, serializers, viewsets  # noqa: E402  # not before Django's setup
 
 
 class User(models.Model):

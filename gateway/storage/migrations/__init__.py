@@ -48,7 +48,7 @@ async def migrate(database: Database) -> Sequence[str]:
     Several at once are safe: one migrates, the others wait and find nothing to do.
     """
 
-    from alembic import command  # noqa: PLC0415
+    from alembic import command  # noqa: PLC0415  # a service whose schema is there needs no Alembic
 
     def work(connection: Connection) -> Sequence[str]:
         if database.dialect == POSTGRESQL:
@@ -66,7 +66,7 @@ async def migrate(database: Database) -> Sequence[str]:
 
 
 def alembic_config() -> Config:
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415  # the same
 
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
