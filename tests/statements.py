@@ -13,7 +13,10 @@ from gateway.storage.connections import PostgreSQLConnection, SQLiteConnection
 
 @contextmanager
 def counted_statements() -> Iterator[list[str]]:
-    """The statements of every database of this process, as they are sent; BEGIN and its like left out."""
+    """What every database of this process is sent, statement by statement; BEGIN and its like left out.
+
+    A visit to SQLite counts as one, whatever it reads there: what costs is to go there.
+    """
     sent: list[str] = []
 
     def record(_: Any, __: Any, statement: str, *___: Any) -> None:
@@ -28,15 +31,29 @@ def counted_statements() -> Iterator[list[str]]:
 
         return fetch_and_record
 
+    async def visit_and_record(connection: Any, work: Any) -> Any:
+        statements: list[str] = []
+
+        def record_and_work(fetch: Any) -> Any:
+            return work(lambda statement, arguments: (statements.append(statement), fetch(statement, arguments))[1])
+
+        try:
+            return await visit(connection, record_and_work)
+        finally:
+            record(None, None, "; ".join(statements))
+
     # Most statements are SQLAlchemy's to write and the driver's to run.
     kinds = [PostgreSQLConnection, SQLiteConnection]
     originals = [kind.fetch for kind in kinds]
+    visit = SQLiteConnection.visit
     event.listen(Engine, "before_cursor_execute", record)
     for kind in kinds:
         kind.fetch = recording(kind.fetch)  # type: ignore[method-assign]
+    SQLiteConnection.visit = visit_and_record  # type: ignore[method-assign,assignment]
     try:
         yield sent
     finally:
         event.remove(Engine, "before_cursor_execute", record)
         for kind, original in zip(kinds, originals, strict=True):
             kind.fetch = original  # type: ignore[method-assign]
+        SQLiteConnection.visit = visit  # type: ignore[method-assign]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import aiosqlite
 import asyncpg
@@ -23,6 +23,11 @@ from gateway.storage.statements import DriverRow
 
 if TYPE_CHECKING:
     from gateway.storage.engine import DatabaseConfig
+
+T = TypeVar("T")
+
+FetchNow: TypeAlias = Callable[[str, Sequence[Any]], Sequence[DriverRow]]
+"""All rows of a statement, without anything to await."""
 
 # Set in `AsyncConnection.info`: no BEGIN before the next statement.
 _NO_BEGIN: Final = "gateway_no_begin"
@@ -113,6 +118,24 @@ class SQLiteConnection(PooledConnection):
     async def fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[DriverRow]:
         # Executed, fetched and closed in one visit to the connection's thread.
         return await self._driver.execute_fetchall(statement, arguments)  # type: ignore[return-value]  # it is a list
+
+    async def visit(self, work: Callable[[FetchNow], T]) -> T:
+        """Runs `work` in the connection's thread, in one transaction that reads. Raises the driver's own errors.
+
+        A visit to the thread costs as much as several statements do.
+        """
+        # The thread holds on to what it returned until it is visited again.
+        found: list[T] = []
+        await self._driver._execute(self._visit, work, found)  # type: ignore[no-untyped-call]  # as all that aiosqlite does
+        return found.pop()
+
+    def _visit(self, work: Callable[[FetchNow], T], found: list[T]) -> None:
+        execute = self._driver._conn.execute
+        execute("BEGIN")
+        try:
+            found.append(work(lambda statement, arguments: execute(statement, arguments).fetchall()))
+        finally:
+            execute("COMMIT")
 
     @property
     def is_closed(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -11,38 +11,33 @@ from sqlalchemy import Column, ColumnElement, Select, Uuid, bindparam, func, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Reach
-from gateway.model import Environment, Page, Window
-from gateway.storage.ahead import NO_FORECAST, Forecast, ReadAhead
+from gateway.model import Environment, Page, Timestamp, Window
+from gateway.storage.ahead import NO_FORECAST, Forecast
 from gateway.storage.engine import Database
-from gateway.storage.key_lookup import KeyLookup, KeyRecord
+from gateway.storage.key_lookup import Found, KeyLookup
+from gateway.storage.key_records import KeyRecord
 from gateway.storage.pages import KeysetQuery, PreparedPages, fetch_pages
-from gateway.storage.records import ENVIRONMENT_COLUMNS, environment_from, environment_of
+from gateway.storage.records import ENVIRONMENTS, environment_from, environment_of, environments_by_number
 from gateway.storage.statements import any_of
 from gateway.storage.tables import api_keys, environments, memberships, organizations, projects, users
 
 EnvironmentKey = tuple[int]
-
-_ENVIRONMENTS = select(*ENVIRONMENT_COLUMNS).join_from(environments, projects)
 
 
 class Directory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._keys = KeyLookup(database)
-        self._environments = database.prepare(
-            _ENVIRONMENTS.where(any_of(environments.c.id, "numbers", database.dialect))
-        )
+        self._environments = database.prepare(environments_by_number(database.dialect))
         self._read_environment = self._environments.reader()
         # By whether the key has limits: to environments, to organizations.
         self._pages: dict[tuple[bool, bool], PreparedPages[Environment, EnvironmentKey]] = {}
 
-    async def find_key(
-        self, key_hash: str, now: int, forecast: Forecast = NO_FORECAST
-    ) -> tuple[KeyRecord, ReadAhead] | None:
+    def find_key(self, key_hash: str, now: Timestamp, forecast: Forecast = NO_FORECAST) -> Awaitable[Found | None]:
         """None where the key is unknown, revoked or expired at `now`, or its user inactive."""
-        return await self._keys.find(key_hash, now, forecast)
+        return self._keys.find(key_hash, now, forecast)
 
-    async def find_keys(self, hashes: Collection[str], now: int) -> dict[str, KeyRecord]:
+    async def find_keys(self, hashes: Collection[str], now: Timestamp) -> dict[str, KeyRecord]:
         """The valid ones of several keys, in one statement."""
         return await self._keys.find_all(hashes, now)
 
@@ -118,7 +113,7 @@ def reachable_environments(reach: Reach) -> Select[tuple[int]]:
 
 
 def _reachable(reach: Reach) -> Select[Any]:
-    return _narrow(_ENVIRONMENTS, reach)
+    return _narrow(ENVIRONMENTS, reach)
 
 
 def _narrow(statement: Select[Any], reach: Reach) -> Select[Any]:
@@ -132,7 +127,7 @@ def _narrow(statement: Select[Any], reach: Reach) -> Select[Any]:
 
 def _reachable_by_parameters(has_environments: bool, has_organizations: bool, dialect: str) -> Select[Any]:
     """As `_reachable`, for any reach with such limits."""
-    statement = _ENVIRONMENTS.where(_is_members(bindparam("user_id", type_=Uuid)))
+    statement = ENVIRONMENTS.where(_is_members(bindparam("user_id", type_=Uuid)))
     if has_environments:
         statement = statement.where(any_of(environments.c.id, "environments", dialect))
     if has_organizations:

@@ -18,8 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gateway.errors import Unavailable
-from gateway.storage.connections import PostgreSQLConnection, SQLiteConnection, postgresql_engine, sqlite_engine
+from gateway.storage.connections import (
+    FetchNow,
+    PostgreSQLConnection,
+    SQLiteConnection,
+    postgresql_engine,
+    sqlite_engine,
+)
 from gateway.storage.failures import RetryTransaction, translated
+from gateway.storage.gathering import Gatherer
 from gateway.storage.pool import ConnectionPool
 from gateway.storage.statements import POSTGRESQL, SQLITE, DriverRow, Prepared
 
@@ -28,12 +35,17 @@ __all__ = ["DRIVERS", "POSTGRESQL", "SQLITE", "Database", "DatabaseConfig", "par
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 DRIVERS: Final = {"sqlite+aiosqlite": SQLITE, "postgresql+asyncpg": POSTGRESQL}
 
 _ATTEMPTS: Final = 5
 _BACKOFF_SECONDS: Final = 0.02
 _PATIENCE_SECONDS: Final = 3600.0
+# Of what is gathered from several requests: enough to keep the database busy while its last answer is worked on.
+_READS_AT_ONCE: Final = 2
+_MOST_GATHERED: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,23 @@ class Database:
                 return await self._run(statement, values)
 
         return await _retried(attempt, statement.text)
+
+    async def visit(self, work: Callable[[FetchNow], T]) -> T:
+        """What `work` returns, which reads whatever it wants in one transaction; on SQLite, which has no round trips.
+
+        Raises as `read`.
+        """
+
+        async def attempt() -> T:
+            async with self._connections.lent() as lent:
+                assert isinstance(lent, SQLiteConnection)
+                return await lent.visit(work)
+
+        return await _retried(attempt)
+
+    def gatherer(self, read: Callable[[Sequence[Q]], Awaitable[Sequence[A]]]) -> Gatherer[Q, A]:
+        """Hands to `read` what several requests ask at one moment."""
+        return Gatherer(read, at_once=_READS_AT_ONCE, most=_MOST_GATHERED, patience=self._config.pool_timeout)
 
     async def fetch(self, statement: Executable, parameters: Any = None) -> list[Row[Any]]:
         """The rows of one reading statement. Raises Unavailable or StatementFailed."""

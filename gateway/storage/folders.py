@@ -28,8 +28,8 @@ from gateway.storage.directory import reachable_environments
 from gateway.storage.engine import Database
 from gateway.storage.failures import ConstraintViolated
 from gateway.storage.pages import KeysetQuery, fetch_pages
-from gateway.storage.records import FOLDER_COLUMNS, folder_from, folder_of
-from gateway.storage.statements import Prepared, any_of
+from gateway.storage.records import FOLDER_COLUMNS, folder_from, folder_of, folders_in_places
+from gateway.storage.statements import Prepared
 from gateway.storage.tables import folders
 
 _KEY = (folders.c.environment_id, folders.c.surface, folders.c.type)
@@ -49,16 +49,7 @@ class FolderStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._in_places = database.prepare(
-            # Looser than the pairs (environment, surface), and faster for both databases.
-            select(*FOLDER_COLUMNS)
-            .where(
-                folders.c.user_id == bindparam("user_id"),
-                any_of(folders.c.environment_id, "numbers", database.dialect),
-                any_of(folders.c.surface, "surfaces", database.dialect),
-            )
-            .order_by(folders.c.type)
-        )
+        self._in_places = database.prepare(folders_in_places(database.dialect))
         self._read = self._in_places.reader()
         self._upserts = [_upsert(database, count) for count in range(1, len(FolderType) + 1)]
 
