@@ -18,6 +18,7 @@ from aiohttp import hdrs, web
 
 from gateway.errors import ContentTooLarge, ParseError, UnsupportedEncoding
 from gateway.http.codings import best_coding
+from gateway.http.replies import Reply
 from gateway.http.vary import add_vary
 
 if sys.version_info >= (3, 14):
@@ -53,8 +54,7 @@ class Compression:
         """Whether `apply` may have something to do."""
         if response.status == 304:
             return True
-        body = response.body if isinstance(response, web.Response) else None
-        return isinstance(body, bytes) and len(body) >= self._min_size
+        return isinstance(response, Reply) and len(response.body) >= self._min_size
 
     async def apply(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         if response.status == 304:
@@ -64,9 +64,8 @@ class Compression:
                 if best_coding(request, _CODINGS) is not None:
                     _weaken_tag(response)
             return
-        assert isinstance(response, web.Response)
+        assert isinstance(response, Reply)
         body = response.body
-        assert isinstance(body, bytes)
         media_type = response.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0]
         if media_type not in _MEDIA_TYPES or hdrs.CONTENT_ENCODING in response.headers:
             return

@@ -18,6 +18,7 @@ from gateway.errors import GatewayError, RequestTimeout, ServerError
 from gateway.http.compression import Compression
 from gateway.http.failures import error_of_exception, error_of_parser, failure
 from gateway.http.receiving import ReceivingConnection
+from gateway.http.replies import Reply
 
 if TYPE_CHECKING:
     from gateway.http.protocol import Server
@@ -203,9 +204,7 @@ class Connection(ReceivingConnection):
         response.force_close()
         return response
 
-    def _failure(
-        self, request: web.BaseRequest, error: GatewayError, cause: BaseException | None = None
-    ) -> web.Response:
+    def _failure(self, request: web.BaseRequest, error: GatewayError, cause: BaseException | None = None) -> Reply:
         request_id = uuid_utils.uuid7().hex
         if isinstance(error, ServerError):
             log.error("request.failed", request_id=request_id, method=request.method, exc_info=cause)

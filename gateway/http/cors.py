@@ -12,6 +12,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+from gateway.http.replies import Reply
 from gateway.http.vary import add_vary
 
 ANY_ORIGIN: Final = "*"
@@ -47,7 +48,7 @@ class Cors:
             or not _is_covered(request)
         ):
             return await handler(request)
-        response = web.Response(status=204)
+        response = Reply(204)
         add_vary(response, hdrs.ACCESS_CONTROL_REQUEST_METHOD, hdrs.ACCESS_CONTROL_REQUEST_HEADERS)
         if self._allowed(headers[hdrs.ORIGIN]) is not None:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = _METHODS

@@ -24,6 +24,7 @@ from gateway.errors import (
 from gateway.http.graphql.errors import render_error
 from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, JSON, best_media_type
 from gateway.http.json import encode_json
+from gateway.http.replies import Reply
 from gateway.http.rest_errors import error_body, error_headers
 
 GRAPHQL_PATH: Final = "/graphql"
@@ -40,7 +41,7 @@ _MALFORMED: Final = {
 }
 
 
-def failure(request: web.BaseRequest, error: GatewayError, request_id: str) -> web.Response:
+def failure(request: web.BaseRequest, error: GatewayError, request_id: str) -> Reply:
     """A request that could not be read has the path `/`."""
     if request.path == GRAPHQL_PATH:
         body = encode_json({"errors": [render_error(error, request_id)]})
@@ -49,7 +50,7 @@ def failure(request: web.BaseRequest, error: GatewayError, request_id: str) -> w
     else:
         body = encode_json(error_body(error))
         media_type = JSON
-    return web.Response(status=error.status, body=body, content_type=media_type, headers=error_headers(error))
+    return Reply(error.status, body, media_type, error_headers(error))
 
 
 def error_of_exception(error: web.HTTPException, request: web.BaseRequest) -> GatewayError:

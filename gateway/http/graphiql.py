@@ -13,12 +13,13 @@ from aiohttp import hdrs, web
 
 from gateway.errors import NotFound
 from gateway.http.codings import best_coding
+from gateway.http.replies import Reply
 
 _FOLDER: Final = "graphiql"
 _MEDIA_TYPES: Final = {
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml; charset=utf-8",
     ".ttf": "font/ttf",
     ".woff": "font/woff",
     ".woff2": "font/woff2",
@@ -58,11 +59,11 @@ class GraphiQL:
     def routes(self) -> list[web.RouteDef]:
         return [web.get(f"/{_FOLDER}/{{name}}", self._asset)]
 
-    def page(self, headers: dict[str, str]) -> web.Response:
+    def page(self, headers: dict[str, str]) -> Reply:
         """`headers` must forbid to keep it: it names the assets of this version."""
-        return web.Response(body=self._page, content_type="text/html", charset="utf-8", headers=headers | _SECURITY)
+        return Reply(200, self._page, "text/html; charset=utf-8", headers | _SECURITY)
 
-    async def _asset(self, request: web.Request) -> web.Response:
+    async def _asset(self, request: web.Request) -> Reply:
         asset = self._assets.get(request.match_info["name"])
         if asset is None:
             raise NotFound("Endpoint not found.")
@@ -73,7 +74,7 @@ class GraphiQL:
             headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
         if coding is not None:
             headers[hdrs.CONTENT_ENCODING] = coding
-        return web.Response(body=body, content_type=asset.media_type, charset=asset.charset, headers=headers)
+        return Reply(200, body, asset.media_type, headers)
 
 
 class _Asset:
@@ -81,7 +82,6 @@ class _Asset:
 
     def __init__(self, suffix: str) -> None:
         self.media_type = _MEDIA_TYPES[suffix]
-        self.charset = None if self.media_type.startswith("font/") else "utf-8"
         self._bodies: dict[str | None, bytes] = {}
 
     def add(self, coding: str | None, body: bytes) -> None:

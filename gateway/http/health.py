@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from gateway.errors import GatewayError
 from gateway.http.json import encode_json
+from gateway.http.replies import Reply
 
 
 class HealthEndpoints:
@@ -19,10 +20,10 @@ class HealthEndpoints:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/health/live", self.live), web.get("/health/ready", self.ready)]
 
-    async def live(self, _: web.Request) -> web.Response:
+    async def live(self, _: web.Request) -> Reply:
         return _status(200, "ok")
 
-    async def ready(self, _: web.Request) -> web.Response:
+    async def ready(self, _: web.Request) -> Reply:
         try:
             await self._check()
         except GatewayError as error:
@@ -30,10 +31,5 @@ class HealthEndpoints:
         return _status(200, "ok")
 
 
-def _status(status: int, text: str) -> web.Response:
-    return web.Response(
-        status=status,
-        body=encode_json({"status": text}),
-        content_type="application/json",
-        headers={"Cache-Control": "no-store"},
-    )
+def _status(status: int, text: str) -> Reply:
+    return Reply(status, encode_json({"status": text}), "application/json", {hdrs.CACHE_CONTROL: "no-store"})

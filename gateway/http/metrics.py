@@ -16,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from gateway.http.boundary import LOG_FIELDS_KEY
+from gateway.http.replies import Reply
 
 _PATH = "/metrics"
 _UNKNOWN = "unknown"
@@ -85,8 +86,8 @@ class Metrics:
             if document_id in self._documents:
                 self._by_document.labels(document_id).inc()
 
-    async def _show(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self._shown), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def _show(self, _: web.Request) -> Reply:
+        return Reply(200, generate_latest(self._shown), CONTENT_TYPE_LATEST)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -11,6 +11,7 @@ from gateway.http.bodies import MEDIA_TYPES
 from gateway.http.json import encode_json
 from gateway.http.openapi_components import RESPONSES, SCHEMAS, JsonObject, content
 from gateway.http.proxies import PublicAddress
+from gateway.http.replies import Reply
 from gateway.http.rest import ROUTES, Route
 
 # What every operation may answer: where no key is in the header, the body of any request is looked at for one.
@@ -24,9 +25,9 @@ class OpenApiEndpoint:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/openapi.json", self.get)]
 
-    async def get(self, request: web.Request) -> web.Response:
+    async def get(self, request: web.Request) -> Reply:
         document = {**_document(), "servers": [{"url": self._address.base(request)}]}
-        return web.Response(body=encode_json(document), content_type="application/json")
+        return Reply(200, encode_json(document), "application/json")
 
 
 def _document() -> JsonObject:

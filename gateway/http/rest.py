@@ -27,6 +27,7 @@ from gateway.http.negotiation import negotiate_indent
 from gateway.http.pagination import LimitOffset
 from gateway.http.proxies import PublicAddress
 from gateway.http.rate_limits import rate_limit_headers
+from gateway.http.replies import Reply
 from gateway.http.rest_errors import error_body, error_headers
 from gateway.http.rest_fields import parse_folder, render_folder
 from gateway.model import PROTOCOL_MAX_LENGTH, FolderType, RateLimitState, Surface
@@ -109,8 +110,8 @@ class RestEndpoints:
                 found += [web.route("*", path, handler), web.route("*", path + "/", handler)]
         return found
 
-    def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handle(request: web.Request) -> web.Response:
+    def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[Reply]]:
+        async def handle(request: web.Request) -> Reply:
             call = _Call(request, route)
             try:
                 response = await self._answer(call)
@@ -124,7 +125,7 @@ class RestEndpoints:
 
         return handle
 
-    async def _answer(self, call: _Call) -> web.Response:
+    async def _answer(self, call: _Call) -> Reply:
         method, query, headers = call.request.method, call.request.query, call.request.headers
         call.indent = negotiate_indent(query.getall("format", [""])[-1], headers.getall(hdrs.ACCEPT, []))
         admitted = await self._admit(call)
@@ -146,7 +147,7 @@ class RestEndpoints:
             folder_id = _parse_id(call.folder_id)
             if method == "DELETE":
                 await self._folders.delete([grant], folder_id)
-                return web.Response(status=204)
+                return Reply(204)
             return await self._update(call, grant, folder_id)
         if call.folder_id is not None:
             folder = await self._folders.get(grant, _parse_id(call.folder_id))
@@ -182,12 +183,12 @@ class RestEndpoints:
             call.body_was_read = True
         return call.body
 
-    async def _create(self, call: _Call, grant: WriteGrant) -> web.Response:
+    async def _create(self, call: _Call, grant: WriteGrant) -> Reply:
         folder = parse_folder(await self._body(call), type_is_required=True)
         stored, _ = await self._folders.upsert(grant, folder)
         return _json(call, 201, render_folder(stored))
 
-    async def _update(self, call: _Call, grant: WriteGrant, folder_id: UUID) -> web.Response:
+    async def _update(self, call: _Call, grant: WriteGrant, folder_id: UUID) -> Reply:
         try:
             folder = parse_folder(await self._body(call), type_is_required=call.request.method == "PUT")
         except GatewayError:
@@ -196,7 +197,7 @@ class RestEndpoints:
             raise
         return _json(call, 200, render_folder(await self._folders.update([grant], folder_id, folder)))
 
-    async def _describe(self, call: _Call, caller: Caller) -> web.Response:
+    async def _describe(self, call: _Call, caller: Caller) -> Reply:
         """What OPTIONS answers, as Django REST Framework's SimpleMetadata words it."""
         kind = "List" if call.folder_id is None else "Instance"
         answer: dict[str, Any] = {
@@ -227,7 +228,7 @@ def _parse_id(text: str) -> UUID:
         raise NotFound from None
 
 
-def _json(call: _Call, status: int, value: Any) -> web.Response:
+def _json(call: _Call, status: int, value: Any) -> Reply:
     if call.indent is None:
         text = encode_json(value)
     else:
@@ -235,7 +236,7 @@ def _json(call: _Call, status: int, value: Any) -> web.Response:
     # Line separators of Unicode end a line in JavaScript, so they are written as escapes.
     for separator, escape in ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029")):
         text = text.replace(separator, escape)
-    return web.Response(status=status, body=text, content_type="application/json")
+    return Reply(status, text, "application/json")
 
 
 def _field(kind: str, label: str, *, required: bool = False, read_only: bool = False, **more: Any) -> dict[str, Any]:

@@ -6,22 +6,22 @@ import hashlib
 
 from aiohttp import hdrs, web
 
+from gateway.http.replies import Reply
+
 
 class SdlEndpoint:
     def __init__(self, sdl: str) -> None:
-        self._sdl = sdl
-        self._etag = hashlib.sha256(sdl.encode()).hexdigest()[:32]
+        self._sdl = sdl.encode()
+        self._etag = hashlib.sha256(self._sdl).hexdigest()[:32]
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/schema.graphql", self.get)]
 
-    async def get(self, request: web.Request) -> web.Response:
-        known = request.if_none_match or ()
-        response = (
-            web.Response(status=304)
-            if any(tag.value in (self._etag, "*") for tag in known)
-            else web.Response(text=self._sdl, content_type="text/plain")
-        )
-        response.etag = self._etag
-        response.headers[hdrs.CACHE_CONTROL] = "public, max-age=0, must-revalidate"
-        return response
+    async def get(self, request: web.Request) -> Reply:
+        headers: dict[str, str] = {
+            hdrs.ETAG: f'"{self._etag}"',
+            hdrs.CACHE_CONTROL: "public, max-age=0, must-revalidate",
+        }
+        if any(tag.value in (self._etag, "*") for tag in request.if_none_match or ()):
+            return Reply(304, headers=headers)
+        return Reply(200, self._sdl, "text/plain; charset=utf-8", headers)

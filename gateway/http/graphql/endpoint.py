@@ -30,6 +30,7 @@ from gateway.http.graphql.statuses import Profile, executed_status, refused_stat
 from gateway.http.graphql.websocket import WebSocketTransport, wants_websocket
 from gateway.http.json import encode_json
 from gateway.http.rate_limits import rate_limit_headers
+from gateway.http.replies import Reply
 from gateway.http.rest_errors import error_headers
 from gateway.model import RateLimitState
 from gateway.storage.ahead import NO_FORECAST, NOTHING_AHEAD, ReadAhead
@@ -128,7 +129,7 @@ class GraphQLEndpoint:
                 headers[hdrs.CACHE_CONTROL] = f"{visibility}, max-age=0, must-revalidate"
                 headers[hdrs.ETAG] = f'"{served.etag}"'
                 if any(tag.value in (served.etag, "*") for tag in request.if_none_match or ()):
-                    return web.Response(status=304, headers=headers)
+                    return Reply(304, headers=headers)
         except RequestRefused as refused:
             body = encode_json({"errors": refused.render()})
             status = refused_status(media_type, refused.code, self._options.http_status_profile)
@@ -141,7 +142,7 @@ class GraphQLEndpoint:
         if media_type == EVENT_STREAM:
             # Nothing was streamed: this is an error of HTTP.
             media_type = JSON
-        return web.Response(status=status, body=body, content_type=media_type, charset="utf-8", headers=headers)
+        return Reply(status, body, f"{media_type}; charset=utf-8", headers)
 
     def _negotiate(self, request: web.Request) -> str:
         offered: tuple[str, ...] = (JSON, GRAPHQL_RESPONSE, EVENT_STREAM)
@@ -214,7 +215,7 @@ class GraphQLEndpoint:
             answers = self._runner.answers(prepared, context, request_id)
         headers |= stream_headers(request_id)
         if request.method == hdrs.METH_HEAD:
-            return web.Response(headers={**headers, **EVENT_STREAM_HEADERS})
+            return Reply(headers={**headers, **EVENT_STREAM_HEADERS})
         stream = EventStream(
             request,
             answers,
