@@ -32,33 +32,31 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
     request_id = given if _GIVEN_ID.fullmatch(given) else uuid_utils.uuid7().hex
     request[REQUEST_ID_KEY] = request_id
     started = time.perf_counter()
-    bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+    # Each request has a context of its own, with its task.
+    structlog.contextvars.bind_contextvars(request_id=request_id)
     try:
-        try:
-            response = await handler(request)
-        except web.HTTPException as error:
-            response = failure(request, error_of_exception(error, request), request_id)
-            if hdrs.ALLOW in error.headers:
-                response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
-        except GatewayError as error:
-            response = failure(request, error, request_id)
-        except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _is_over(request):
-                raise
-            # The one place that takes everything: the cause goes to the log, never to the client.
-            log.exception("request.failed", method=request.method, path=request.path)
-            response = failure(request, ServerError(), request_id)
-        # The path alone: a query string may hold a key.
-        log.info(
-            "request",
-            method=request.method,
-            path=request.path,
-            status=response.status,
-            milliseconds=round((time.perf_counter() - started) * 1000, 2),
-            **request.get(LOG_FIELDS_KEY, {}),
-        )
-    finally:
-        structlog.contextvars.reset_contextvars(**bound)
+        response = await handler(request)
+    except web.HTTPException as error:
+        response = failure(request, error_of_exception(error, request), request_id)
+        if hdrs.ALLOW in error.headers:
+            response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
+    except GatewayError as error:
+        response = failure(request, error, request_id)
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_over(request):
+            raise
+        # The one place that takes everything: the cause goes to the log, never to the client.
+        log.exception("request.failed", method=request.method, path=request.path)
+        response = failure(request, ServerError(), request_id)
+    # The path alone: a query string may hold a key.
+    log.info(
+        "request",
+        method=request.method,
+        path=request.path,
+        status=response.status,
+        milliseconds=round((time.perf_counter() - started) * 1000, 2),
+        **request.get(LOG_FIELDS_KEY, {}),
+    )
     if not response.prepared:
         response.headers[REQUEST_ID] = request_id
     return response

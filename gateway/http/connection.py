@@ -16,8 +16,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.errors import GatewayError, RequestTimeout, ServerError
 from gateway.http.compression import Compression
+from gateway.http.dispatching import DispatchingConnection
 from gateway.http.failures import error_of_exception, error_of_parser, failure
-from gateway.http.receiving import ReceivingConnection
 from gateway.http.replies import Reply
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ConnectionLimits:
     response_send_timeout: float
 
 
-class Connection(ReceivingConnection):
+class Connection(DispatchingConnection):
     """`check` is called now and then, by the server."""
 
     __slots__ = (
@@ -107,7 +107,7 @@ class Connection(ReceivingConnection):
             if is_late and self._body.exception() is None:
                 self._body.set_exception(TimeoutError())
         elif self._head_since is not None and now - self._head_since > self._limits.request_head_timeout:
-            if self._waiter is None or self._waiter.done():
+            if not self._is_idle:
                 return
             self._head_since = None
             if self._head_size:

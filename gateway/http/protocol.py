@@ -12,6 +12,7 @@ from gateway.errors import TooManyConnections, Unavailable
 from gateway.http.compression import Compression
 from gateway.http.connection import Connection, ConnectionLimits
 from gateway.http.proxies import Networks, is_within
+from gateway.http.shortcuts import Shortcuts
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,11 @@ class ServerOptions:
 
 
 class Server(web.Server):
-    def __init__(self, inner: web.Server, options: ServerOptions, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, inner: web.Server, shortcuts: Shortcuts, options: ServerOptions, loop: asyncio.AbstractEventLoop
+    ) -> None:
         super().__init__(inner.request_handler, request_factory=inner.request_factory, loop=loop)
+        self._shortcuts = shortcuts
         self._options = options
         self._per_address: Counter[str] = Counter()
         limits = options.limits
@@ -40,6 +44,7 @@ class Server(web.Server):
         return Connection(
             self,
             loop=self._loop,
+            shortcuts=self._shortcuts,
             limits=self._options.limits,
             compression=self._options.compression,
             access_log=None,
@@ -90,4 +95,5 @@ class ServiceRunner(web.AppRunner):
         self._options = options
 
     async def _make_server(self) -> web.Server:
-        return Server(await super()._make_server(), self._options, asyncio.get_running_loop())
+        server = await super()._make_server()
+        return Server(server, Shortcuts(self.app), self._options, asyncio.get_running_loop())

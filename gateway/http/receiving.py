@@ -95,6 +95,8 @@ class ReceivingConnection(web.RequestHandler):
             self._feed(data[:end])
             data = data[end:]
         self._feed(data)
+        if self._messages:
+            self._wake()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         # aiohttp calls it after each read of a body, and it would feed nothing to the parser.
@@ -108,7 +110,12 @@ class ReceivingConnection(web.RequestHandler):
             self._is_chunked = False
             self._parser = self._new_parser()
         before = self._request_count
-        super().data_received(data)
+        # aiohttp's loop is to know of what has arrived only when it was looked at.
+        waiter, self._waiter = self._waiter, None
+        try:
+            super().data_received(data)
+        finally:
+            self._waiter = waiter
         if self._request_count != before:
             self._look_at_arrived(self._request_count - before)
             if self._is_chunked and self._buffer_paused and self._body.is_eof():
@@ -121,6 +128,16 @@ class ReceivingConnection(web.RequestHandler):
             self._head_size += len(data)
             if self._head_size > _MAX_HEAD_SIZE:
                 self.refuse(HeaderFieldsTooLarge())
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether no request is under way: aiohttp's loop waits for the next."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def _wake(self) -> None:
+        """Has what has arrived answered, if nothing is under way."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _look_at_arrived(self, count: int) -> None:
         self._head_since = None
@@ -159,8 +176,8 @@ class ReceivingConnection(web.RequestHandler):
                 self._body.set_exception(web.RequestPayloadError())
         elif self._head_size:
             self.refuse(ParseError("The request was cut off."))
-        elif not self._messages and (self._waiter is not None or not self._request_count):
-            # Nothing was asked that is not answered: between its requests aiohttp waits.
+        elif not self._messages and (self._is_idle or not self._request_count):
+            # Nothing was asked that is not answered.
             return None
         if self._current_request is not None and self._current_request.writer.output_size:
             # A stream without an end: that nobody reads it any more is told by the connection's end.
@@ -174,8 +191,7 @@ class ReceivingConnection(web.RequestHandler):
         """Answers with this when what arrived before is answered, and closes. What arrives after it is not looked at."""
         self._messages.append(_error(error))
         self._is_deaf = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._wake()
 
 
 def _problem(message: RawRequestMessage) -> GatewayError | HttpProcessingError | None:
