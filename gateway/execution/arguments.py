@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from graphql import (
     FieldNode,
@@ -30,18 +30,31 @@ from gateway.execution.variables import is_immutable
 MakeArguments = Callable[[Run], dict[str, Any]]
 """Raises as graphql-core does. What it returns is not to be changed."""
 
-_ABSENT: Final = object()
+ABSENT: Final = object()
+
+
+class FromVariable(NamedTuple):
+    """An argument that is a variable. `default` ABSENT: the argument is left out with it; Undefined: it may not be."""
+
+    out_name: str
+    variable: str
+    is_non_null: bool
+    default: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`constants` is what `make` returns, where that is always the same and cannot be changed."""
+    """`constants` is what `make` returns, where that is always the same and cannot be changed.
+
+    `parts` are all arguments, in their order, where each is a constant that cannot be changed, or a variable.
+    """
 
     make: MakeArguments
     constants: dict[str, Any] | None = None
+    parts: Mapping[str, FromVariable | Any] | None = None
 
 
-_NO_ARGUMENTS: Final = Arguments(lambda _: {}, {})
+_NO_ARGUMENTS: Final = Arguments(lambda _: {}, {}, {})
 
 
 def prepare_arguments(definition: GraphQLField, node: FieldNode) -> Arguments:
@@ -50,7 +63,7 @@ def prepare_arguments(definition: GraphQLField, node: FieldNode) -> Arguments:
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
     constants: dict[str, Any] = {}
     lists: dict[str, list[Any]] = {}
-    variables: list[tuple[str, str, bool, Any]] = []
+    variables: list[FromVariable] = []
     try:
         for name, argument in definition.args.items():
             _prepare(argument, name, given.get(name), constants, lists, variables)
@@ -60,13 +73,15 @@ def prepare_arguments(definition: GraphQLField, node: FieldNode) -> Arguments:
             return get_argument_values(definition, node, run.variables, None, run.hide_suggestions)
 
         return Arguments(coerce)
-    both = constants | lists
+    both: dict[str, Any] = constants | lists
     constants = {name: both[name] for name in _order(definition) if name in both}
     if lists:
         # A resolver may change a list that was written for it.
         fixed = _make_fixed(definition, node, constants, variables)
         return Arguments(lambda run: fixed(run) | {name: [*items] for name, items in lists.items()})
-    return Arguments(_make_fixed(definition, node, constants, variables), None if variables else constants)
+    both |= {each.out_name: each for each in variables}
+    parts = {name: both[name] for name in _order(definition) if name in both}
+    return Arguments(_make_fixed(definition, node, constants, variables), None if variables else constants, parts)
 
 
 def _order(definition: GraphQLField) -> list[str]:
@@ -75,7 +90,7 @@ def _order(definition: GraphQLField) -> list[str]:
 
 
 def _make_fixed(
-    definition: GraphQLField, node: FieldNode, constants: dict[str, Any], variables: list[tuple[str, str, bool, Any]]
+    definition: GraphQLField, node: FieldNode, constants: dict[str, Any], variables: list[FromVariable]
 ) -> MakeArguments:
     if not variables:
         return lambda _: constants
@@ -88,14 +103,14 @@ def _make_fixed(
         coerced = run.coerced
         found = dict(constants)
         for out_name, variable, is_non_null, default in variables:
-            value = coerced.get(variable, _ABSENT)
-            if value is _ABSENT:
+            value = coerced.get(variable, ABSENT)
+            if value is ABSENT:
                 value = default
             elif value is None and is_non_null:
                 value = Undefined
             if value is Undefined:
                 return get_argument_values(definition, node, run.variables, None, run.hide_suggestions)
-            if value is not _ABSENT:
+            if value is not ABSENT:
                 found[out_name] = value
         kept = {name: found[name] for name in order if name in found}
         run.kept_arguments[make] = kept
@@ -114,19 +129,20 @@ def _prepare(
     value: ValueNode | None,
     constants: dict[str, Any],
     lists: dict[str, list[Any]],
-    variables: list[tuple[str, str, bool, Any]],
+    variables: list[FromVariable],
 ) -> None:
     out_name = argument.out_name or name
-    default = _ABSENT if is_required_argument(argument) else coerce_default_value(argument)
+    default = ABSENT if is_required_argument(argument) else coerce_default_value(argument)
     if value is None:
-        if default is _ABSENT:
+        if default is ABSENT:
             raise _NotPrepared
         if default is not Undefined:
             # graphql-core too gives the same object to all.
             constants[out_name] = default
     elif isinstance(value, VariableNode):
-        missing = Undefined if default is _ABSENT else (_ABSENT if default is Undefined else default)
-        variables.append((out_name, value.name.value, isinstance(argument.type, GraphQLNonNull), missing))
+        missing = Undefined if default is ABSENT else (ABSENT if default is Undefined else default)
+        is_non_null = isinstance(argument.type, GraphQLNonNull)
+        variables.append(FromVariable(out_name, value.name.value, is_non_null, missing))
     else:
         kind = get_named_type(argument.type)
         if not (is_specified_scalar_type(kind) or isinstance(kind, GraphQLEnumType)) or _has_variable(value):

@@ -27,7 +27,7 @@ from graphql.pyutils import inspect, is_awaitable
 from gateway.execution.leaves import make_leaf
 from gateway.execution.lists import Executor, Items, ListCompleter
 from gateway.execution.plain import plain_types
-from gateway.execution.resolvers import strawberry_origin
+from gateway.execution.resolvers import class_of_values
 from gateway.execution.run import Json, Place, ResolveInfo, Run
 
 # Of schemas, whose types are not collected while one of theirs is here.
@@ -54,7 +54,7 @@ def needs_info(kind: GraphQLOutputType) -> bool:
     while is_non_null_type(kind) or is_list_type(kind):
         kind = kind.of_type
     if is_object_type(kind):
-        return kind.is_type_of is not None and strawberry_origin(kind) is None
+        return kind.is_type_of is not None and class_of_values(kind) is None
     return is_abstract_type(kind)
 
 
@@ -109,8 +109,8 @@ def _checked_executor(field: FieldToComplete, kind: GraphQLObjectType) -> Comple
     """Runs the selection set of a value that is not null, if it is of the type."""
     executor = field.executor(kind)
     is_type_of = kind.is_type_of
-    if is_type_of is None or strawberry_origin(kind) is not None:
-        # The executor itself looks, where it is Strawberry's rule.
+    if is_type_of is None or class_of_values(kind) is not None:
+        # The executor itself looks, where the class tells.
         return lambda run, value, place, _info: executor.call(run, value, place)
 
     def execute(run: Run, value: Any, place: Place, info: ResolveInfo | None) -> Json:

@@ -5,7 +5,7 @@ Not known here: `Maybe`, global ids, inputs that build themselves or hold themse
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING
 from typing import Any
 
@@ -25,33 +25,35 @@ class _Unknown(Exception):
     pass
 
 
-def prepare_conversion(
-    field: StrawberryField, converter: GraphQLCoreConverter
-) -> Callable[[dict[str, Any]], dict[str, Any]] | None:
-    """From the arguments as graphql-core has them to those of the resolver; None where only Strawberry knows."""
-    arguments = field.arguments
-    if not arguments:
-        return lambda _: {}
-    try:
-        prepared = [
-            (
-                converter.config.name_converter.from_argument(argument),
-                argument.python_name,
-                _Conversions(converter).get(argument.type),
-            )
-            for argument in arguments
-        ]
-    except _Unknown:
-        return None
+class Conversion:
+    """From the arguments as graphql-core has them to those of a resolver.
 
-    def convert(given: dict[str, Any]) -> dict[str, Any]:
+    `parts` are the names that each has, and what converts its value where that is needed.
+    """
+
+    def __init__(self, parts: Sequence[tuple[str, str, Convert | None]]) -> None:
+        self.parts = parts
+
+    def __call__(self, given: dict[str, Any]) -> dict[str, Any]:
         return {
-            python_name: given[name] if convert_value is None else convert_value(given[name])
-            for name, python_name, convert_value in prepared
+            python_name: given[name] if convert is None else convert(given[name])
+            for name, python_name, convert in self.parts
             if name in given
         }
 
-    return convert
+
+def prepare_conversion(field: StrawberryField, converter: GraphQLCoreConverter) -> Conversion | None:
+    """None where only Strawberry knows."""
+    name_of = converter.config.name_converter.from_argument
+    try:
+        return Conversion(
+            [
+                (name_of(argument), argument.python_name, _Conversions(converter).get(argument.type))
+                for argument in field.arguments
+            ]
+        )
+    except _Unknown:
+        return None
 
 
 class _Conversions:

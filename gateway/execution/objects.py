@@ -9,32 +9,28 @@ same shape share their code.
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from keyword import iskeyword
 from math import isfinite
-from types import CodeType, CoroutineType, FunctionType
+from types import CoroutineType
 from typing import Any, Final, TypeAlias
 
 from graphql import GraphQLObjectType, is_leaf_type
 from graphql.pyutils import gather_with_cancel
-from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
+from strawberry.types.cast import TYPE_CAST_ATTRIBUTE as _CAST
 
 from gateway.execution.completion import invalid_return_type
 from gateway.execution.fields import Field
+from gateway.execution.instances import InstancesOf
 from gateway.execution.leaves import checked, names_of_members, test_of
 from gateway.execution.plain import plain_types
-from gateway.execution.resolvers import Attribute, Direct, strawberry_origin
+from gateway.execution.resolvers import Attribute, Direct, class_of_values
 from gateway.execution.run import Json, Place, Run, as_path, settle
 from gateway.execution.runners import make_runner, read_leniently
 from gateway.execution.selections import Condition
+from gateway.execution.written import write_function
 
 Execute: TypeAlias = Callable[[Run, Any, Place], Json]
-
-
-# Longer ones come once, from documents that were made to be long.
-_MAX_KEPT_LENGTH: Final = 20_000
 
 
 async def _finish(result: dict[str, Json], pending: dict[str, Any]) -> dict[str, Json]:
@@ -48,7 +44,6 @@ async def _finish(result: dict[str, Json], pending: dict[str, Any]) -> dict[str,
 
 
 _GLOBALS: Final[dict[str, Any]] = {
-    "__builtins__": builtins,
     "CoroutineType": CoroutineType,
     "as_path": as_path,
     "checked": checked,
@@ -90,7 +85,7 @@ def write_executor(
 
 class _Writer:
     def __init__(self) -> None:
-        self.indent = 1
+        self.indent = 0
         self._lines: list[str] = []
         self._constants: dict[str, Any] = {}
         self._names: dict[int, str] = {}
@@ -107,33 +102,30 @@ class _Writer:
         return name
 
     def open(self, parent_type: GraphQLObjectType, nodes: tuple[Any, ...], fields: Sequence[Field]) -> None:
-        origin = strawberry_origin(parent_type)
-        if origin is not None and nodes:
-            # Strawberry's own rule, at first for what it mostly is.
+        kind = class_of_values(parent_type)
+        if kind is not None and nodes:
+            # The type's own rule, at first for what it mostly is.
             check = self.constant(_type_check(parent_type, nodes))
-            self.line(f"if type(source) is not {self.constant(origin)} or hasattr(source, {TYPE_CAST_ATTRIBUTE!r}):")
+            cast = "" if isinstance(parent_type.is_type_of, InstancesOf) else f" or hasattr(source, {_CAST!r})"
+            self.line(f"if type(source) is not {self.constant(kind)}{cast}:")
             self.line(f"    {check}(source)")
         if any(_asks_for_path(field) for field in fields):
             # Else each of these fields would do it.
             self.line("place = as_path(place)")
         self.line("pending = None")
         self.line("try:")
-        self.indent = 2
+        self.indent = 1
         self.line("pass")
 
     def close(self, result: str) -> Execute:
-        self.indent = 1
+        self.indent = 0
         self.line("except Exception:")
         self.line("    if pending is not None:")
         self.line("        settle([*pending.values()])")
         self.line("    raise")
         self.line(f"result = {result}")
         self.line("return result if pending is None else finish(result, pending)")
-        names = ", ".join(self._constants)
-        body = "\n".join("    " + line for line in self._lines)
-        source = f"def make({names}):\n    def execute(run, source, place):\n{body}\n    return execute\n"
-        make = FunctionType(_compiled(source), _GLOBALS)
-        execute: Execute = make(*self._constants.values())
+        execute: Execute = write_function("execute(run, source, place)", self._lines, self._constants, _GLOBALS)
         return execute
 
     def field(self, parent_type: GraphQLObjectType, field: Field | str) -> tuple[str, str]:
@@ -234,7 +226,7 @@ def _type_check(kind: GraphQLObjectType, nodes: tuple[Any, ...]) -> Callable[[An
     assert is_type_of is not None
 
     def check(source: Any) -> None:
-        # Strawberry's rule does not look at the info.
+        # Neither rule looks at the info.
         if not is_type_of(source, None):  # type: ignore[arg-type]
             raise invalid_return_type(kind, source, nodes)
 
@@ -270,13 +262,3 @@ def _read(field: Field) -> Callable[[_Writer], str] | None:
     ):
         return lambda writer: f"{writer.constant(resolver.function)}(source)"
     return None
-
-
-def _compiled(source: str) -> CodeType:
-    return _kept(source) if len(source) <= _MAX_KEPT_LENGTH else _kept.__wrapped__(source)
-
-
-@lru_cache(maxsize=256)
-def _kept(source: str) -> CodeType:
-    module = compile(source, "<plan>", "exec", dont_inherit=True)
-    return next(each for each in module.co_consts if isinstance(each, CodeType))

@@ -20,7 +20,8 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 from strawberry.types.info import Info
 
-from gateway.execution.conversions import prepare_conversion
+from gateway.execution.conversions import Conversion, prepare_conversion
+from gateway.execution.instances import InstancesOf
 
 
 def _codes_within(function: Callable[..., Any]) -> dict[str, CodeType]:
@@ -49,7 +50,7 @@ class Direct:
     source_names: tuple[str, ...]
     info_name: str | None
     field: StrawberryField
-    convert: Callable[[dict[str, Any]], dict[str, Any]]
+    convert: Conversion
     is_async: bool
 
 
@@ -135,9 +136,12 @@ def _direct(
 
 
 @lru_cache(maxsize=1000)
-def strawberry_origin(kind: GraphQLObjectType) -> type | None:
-    """The class whose values Strawberry takes for this type without a further look, unless they are cast."""
+def class_of_values(kind: GraphQLObjectType) -> type | None:
+    """The class whose instances are values of this type without a further look; where it is Strawberry's rule that
+    says so, unless they are cast."""
     check = kind.is_type_of
+    if isinstance(check, InstancesOf):
+        return check.kind
     if not isinstance(check, FunctionType) or check.__code__ is not _is_type_of_code():
         return None
     origins = _cells(check).get("possible_types")

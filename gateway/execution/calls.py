@@ -1,0 +1,100 @@
+"""How a plan calls an application's function: what is handed over, and the `Info` where it asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from strawberry.types.field import StrawberryField
+from strawberry.types.info import Info
+
+from gateway.execution.arguments import ABSENT, FromVariable
+from gateway.execution.fields import Field
+from gateway.execution.resolvers import Direct
+from gateway.execution.run import InfoMaker, Place, ResolveInfo, Run
+from gateway.execution.variables import is_immutable
+from gateway.execution.written import write_function
+
+Call: TypeAlias = Callable[[Run, Place, Any], Any]
+"""Takes the place of the parent and the source. Raises what the function raises, or what is wrong with an argument."""
+
+
+class LazyInfo(Info[Any, Any]):
+    """Most functions look at the context alone: the rest is made when it is asked for."""
+
+    def __init__(self, run: Run, place: Place, make: InfoMaker, field: StrawberryField) -> None:
+        self._run = run
+        self._place = place
+        self._make = make
+        self._field = field
+
+    @property
+    def context(self) -> Any:
+        return self._run.context
+
+    @cached_property
+    def _raw_info(self) -> ResolveInfo:  # type: ignore[override]  # Strawberry's has it from the start
+        return self._make(self._run, self._place)
+
+
+def make_call(field: Field, resolver: Direct) -> Call:
+    arguments, convert = field.arguments, resolver.convert
+    function, takes_source, source_names = resolver.function, resolver.takes_source, resolver.source_names
+    info_name, strawberry_field = resolver.info_name, resolver.field
+    make_info, key, parent_name = field.make_info, field.key, field.parent_type.name
+    make_arguments = arguments.make
+
+    def call(run: Run, parent: Place, source: Any) -> Any:
+        keywords = {**convert(make_arguments(run)), **dict.fromkeys(source_names, source)}
+        if info_name is not None:
+            keywords[info_name] = LazyInfo(run, (parent, key, parent_name), make_info, strawberry_field)
+        return function(source, **keywords) if takes_source else function(**keywords)
+
+    return _write_call(field, resolver, call) or call
+
+
+def _write_call(field: Field, resolver: Direct, call: Call) -> Call | None:
+    """The same, written out for the names of its arguments; `call` where a variable is not simply there.
+
+    None where an argument has to be converted, or copied for whoever gets it.
+    """
+    parts = field.arguments.parts
+    if parts is None:
+        return None
+    constants: dict[str, Any] = {
+        "call": call,
+        "function": resolver.function,
+        "ABSENT": ABSENT,
+        "LazyInfo": LazyInfo,
+        "make_info": field.make_info,
+        "field": resolver.field,
+        "key": field.key,
+        "parent_name": field.parent_type.name,
+    }
+    handed = ["source"] if resolver.takes_source else []
+    handed += [f"{name}=source" for name in resolver.source_names]
+    reads: list[str] = []
+    for number, (name, python_name, convert) in enumerate(resolver.convert.parts):
+        if name not in parts:
+            continue
+        part = parts[name]
+        value = f"v{number}"
+        if isinstance(part, FromVariable):
+            if convert is not None:
+                return None
+            constants[f"n{number}"] = part.variable
+            reads.append(f"{value} = coerced.get(n{number}, ABSENT)")
+            missing = f"{value} is ABSENT" + (f" or {value} is None" if part.is_non_null else "")
+            reads.append(f"if {missing}: return call(run, parent, source)")
+        else:
+            constant = part if convert is None else convert(part)
+            if not is_immutable(constant):
+                return None
+            constants[value] = constant
+        handed.append(f"{python_name}={value}")
+    if resolver.info_name is not None:
+        handed.append(f"{resolver.info_name}=LazyInfo(run, (parent, key, parent_name), make_info, field)")
+    lines = [*(["coerced = run.coerced"] if reads else []), *reads, f"return function({', '.join(handed)})"]
+    written: Call = write_function("written(run, parent, source)", lines, constants)
+    return written
