@@ -1,6 +1,6 @@
 """Opaque, signed positions in a list (contract/graphql.md, 'Lists').
 
-A cursor is `base64url(mac + key)`. The MAC covers the list too: its field, its filters and its
+A cursor is `hex(mac) + base64url(key)`. The MAC covers the list too: its field, its filters and its
 viewer. A cursor that was changed, or that belongs to another list, therefore does not verify.
 """
 
@@ -10,8 +10,9 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final, Protocol
 
 import orjson
 
@@ -19,9 +20,24 @@ from gateway.errors import InvalidInput
 
 Part = str | int
 _MAC_SIZE: Final = 16
+# In hexadecimal.
+_MAC_LENGTH: Final = 2 * _MAC_SIZE
+# As many as one hash has room for.
+_MOST_WORDS: Final = hashlib.blake2b.MAX_DIGEST_SIZE // _MAC_SIZE
 # Two numbers of 19 digits and the longest names, and as much again: a longer one is none of ours.
 _MAX_LENGTH: Final = 256
 _TO_URLS: Final = bytes.maketrans(b"+/", b"-_")
+
+
+class Cursors(Protocol):
+    """Cursors of one list."""
+
+    def encode(self, key: Sequence[Part]) -> str: ...
+
+    def encode_all(self, keys: Iterable[Sequence[Part]]) -> list[str]: ...
+
+    def decode(self, cursor: str, argument: str) -> Sequence[Part]:
+        """Raises InvalidInput that names `argument`."""
 
 
 class CursorSigner:
@@ -31,20 +47,25 @@ class CursorSigner:
         # Keyed BLAKE2 (RFC 7693, 2.9) is a MAC by itself: half the price of HMAC-SHA-256, which is two hashes.
         key = secret if len(secret) <= hashlib.blake2b.MAX_KEY_SIZE else hashlib.blake2b(secret).digest()
         self._mac = hashlib.blake2b(key=key, digest_size=_MAC_SIZE)
+        self._macs = hashlib.blake2b(key=key, digest_size=_MOST_WORDS * _MAC_SIZE)
 
-    def bind(self, *owner: Part | Sequence[Part] | None) -> BoundCursors:
+    def bind(self, *owner: Part | Sequence[Part] | None) -> Cursors:
         """Cursors of one list; `owner` is all that tells it from other lists."""
         text = orjson.dumps(owner)
         # All that the cursors of a list have in common is hashed once.
         mac = self._mac.copy()
         # The length keeps "owner + payload" from being cut at another place.
         mac.update(len(text).to_bytes(4, "big") + text)
-        return BoundCursors(mac)
+        return _BoundCursors(mac)
+
+    def bind_words(self, words: tuple[str, ...], owner: str) -> Cursors:
+        """The same for a list each of whose keys is one of a few words: all its cursors together cost one hash."""
+        macs = self._macs.copy()
+        macs.update(owner.encode())
+        return _WordCursors(_endings(words), macs.hexdigest())
 
 
-class BoundCursors:
-    """Cursors of one list."""
-
+class _BoundCursors:
     __slots__ = ("_last", "_mac")
 
     def __init__(self, mac: hashlib.blake2b) -> None:
@@ -55,31 +76,74 @@ class BoundCursors:
     def encode(self, key: Sequence[Part]) -> str:
         if self._last is not None and self._last[0] == key:
             return self._last[1]
-        payload = orjson.dumps([*key])
-        cursor = _spell(self._sign(payload) + payload)
+        payload = _payload(key)
+        cursor = self._sign(payload) + _spell(payload)
         self._last = (key, cursor)
         return cursor
 
-    def decode(self, cursor: str, argument: str) -> list[Part]:
-        """Raises InvalidInput that names `argument`."""
+    def encode_all(self, keys: Iterable[Sequence[Part]]) -> list[str]:
+        return [*map(self.encode, keys)]
+
+    def decode(self, cursor: str, argument: str) -> Sequence[Part]:
+        spelled = cursor[_MAC_LENGTH:]
         try:
             if len(cursor) > _MAX_LENGTH:
                 raise ValueError
-            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            payload = base64.b64decode(spelled + "=" * (-len(spelled) % 4), altchars=b"-_", validate=True)
         except (ValueError, binascii.Error):
             raise _bad_cursor(argument) from None
-        mac, payload = raw[:_MAC_SIZE], raw[_MAC_SIZE:]
         # Base 64 has several spellings of the same bytes; ours is the only one that counts.
-        if not hmac.compare_digest(mac, self._sign(payload)) or cursor != _spell(raw):
+        if not _is_same(cursor[:_MAC_LENGTH], self._sign(payload)) or spelled != _spell(payload):
             raise _bad_cursor(argument)
         # Signed, so it is what `encode` wrote.
         key: list[Part] = orjson.loads(payload)
         return key
 
-    def _sign(self, payload: bytes) -> bytes:
+    def _sign(self, payload: bytes) -> str:
         mac = self._mac.copy()
         mac.update(payload)
-        return mac.digest()
+        return mac.hexdigest()
+
+
+class _WordCursors:
+    """Each word has a MAC of its own: a part of one hash, of which the others tell nothing."""
+
+    __slots__ = ("_endings", "_macs")
+
+    def __init__(self, endings: dict[Part, tuple[int, str]], macs: str) -> None:
+        self._endings = endings
+        self._macs = macs
+
+    def encode(self, key: Sequence[Part]) -> str:
+        start, ending = self._endings[key[0]]
+        return self._macs[start : start + _MAC_LENGTH] + ending
+
+    def encode_all(self, keys: Iterable[Sequence[Part]]) -> list[str]:
+        macs, endings = self._macs, self._endings
+        found = [endings[word] for (word,) in keys]
+        return [macs[start : start + _MAC_LENGTH] + ending for start, ending in found]
+
+    def decode(self, cursor: str, argument: str) -> Sequence[Part]:
+        for word in self._endings:
+            if _is_same(cursor, self.encode((word,))):
+                return (word,)
+        raise _bad_cursor(argument)
+
+
+@lru_cache(maxsize=16)
+def _endings(words: tuple[str, ...]) -> dict[Part, tuple[int, str]]:
+    """Of each word: where its MAC begins among those of all, and its cursor's other part."""
+    assert len(words) <= _MOST_WORDS
+    return {word: (n * _MAC_LENGTH, _spell(_payload((word,)))) for n, word in enumerate(words)}
+
+
+def _is_same(given: str, right: str) -> bool:
+    """Takes as long whatever is given."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), right.encode())
+
+
+def _payload(key: Sequence[Part]) -> bytes:
+    return orjson.dumps([*key])
 
 
 def _spell(raw: bytes) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final, Generic, NamedTuple, NewType, TypeVar
 from uuid import UUID
 
@@ -167,9 +166,12 @@ class Page(NamedTuple, Generic[T]):
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _MICROSECOND: Final = timedelta(microseconds=1)
-_MICROSECONDS_OF_MINUTE: Final = 60_000_000
-_MICROSECONDS_OF_DAY: Final = 1440 * _MICROSECONDS_OF_MINUTE
+_MICROSECONDS_OF_SECOND: Final = 1_000_000
+_MICROSECONDS_OF_DAY: Final = 86_400 * _MICROSECONDS_OF_SECOND
 _MINUTES: Final = tuple(f"T{hour:02}:{minute:02}:" for hour in range(24) for minute in range(60))
+_SECONDS: Final = tuple(f"{second:02}." for second in range(60))
+# Eleven years.
+_MOST_DAYS: Final = 4096
 
 
 def to_timestamp(time: datetime) -> Timestamp:
@@ -179,17 +181,21 @@ def to_timestamp(time: datetime) -> Timestamp:
 
 def format_time(time: Timestamp) -> str:
     """As `2019-08-24T14:15:22.123456Z`: always six decimals (contract/rest.md, 'A folder')."""
-    # From two tables: in a third of the time that a `datetime` and its `isoformat` take.
+    # From tables: in a quarter of the time that a `datetime` and its `isoformat` take.
     day, rest = divmod(time, _MICROSECONDS_OF_DAY)
-    minute, rest = divmod(rest, _MICROSECONDS_OF_MINUTE)
+    second, rest = divmod(rest, _MICROSECONDS_OF_SECOND)
     # The 1 keeps the zeros.
-    text = str(100_000_000 + rest)
-    return f"{_format_day(day)}{_MINUTES[minute]}{text[1:3]}.{text[3:]}Z"
+    microseconds = str(_MICROSECONDS_OF_SECOND + rest)[1:]
+    return f"{_days.get(day) or _day(day)}{_MINUTES[second // 60]}{_SECONDS[second % 60]}{microseconds}Z"
 
 
-@lru_cache(maxsize=4096)
-def _format_day(day: int) -> str:
-    return date.fromordinal(_EPOCH_ORDINAL + day).isoformat()
+_days: Final[dict[int, str]] = {}
+
+
+def _day(number: int) -> str:
+    if len(_days) >= _MOST_DAYS:
+        _days.clear()
+    return _days.setdefault(number, date.fromordinal(_EPOCH_ORDINAL + number).isoformat())
 
 
 @dataclass(frozen=True, slots=True)

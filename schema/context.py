@@ -91,13 +91,14 @@ class Context:
         environment = await self._environment(place)
         return [self.caller.write(place, environment, surface) for surface in surfaces]
 
-    def with_folders(self, place: PlaceRef, surface: Surface, use: Callable[[Sequence[Folder]], T]) -> T | Awaitable[T]:
+    def with_folders(
+        self, place: PlaceRef, number: int, surface: Surface, use: Callable[[Sequence[Folder]], T]
+    ) -> T | Awaitable[T]:
         """What `use` makes of all folders at the place, by type: at once, where they were read along with the key.
 
-        Raises NotFound or PermissionDenied, or what is to be awaited does.
+        `number` is what the caller locates there. Raises NotFound or PermissionDenied, or what is to be awaited does.
         """
         ahead = self._ahead
-        number = self.caller.locate(place)
         if not ahead.has_read(number, surface):
             return self._read_folders(place, surface, use)
         try:
@@ -157,4 +158,7 @@ def place_of(project_id: str | None, environment_id: str | None) -> PlaceRef | N
 
 
 def place_or_current(project_id: str | None, environment_id: str | None) -> PlaceRef:
+    if project_id is None and environment_id is not None and environment_id.isdecimal():
+        # As most clients name it.
+        return PlaceRef(environment_id, is_project=False)
     return place_of(project_id, environment_id) or CURRENT_ENVIRONMENT

@@ -14,11 +14,17 @@ ENVIRONMENT: Final = "Environment"
 PROJECT: Final = "Project"
 VIEWER: Final = "Viewer"
 
+_FOLDER_PREFIX: Final = f"{FOLDER}:".encode()
 _MAX_LENGTH: Final = 200
 
 
 def node_id(type_name: str, raw: object) -> ID:
     return ID(binascii.b2a_base64(f"{type_name}:{raw}".encode(), newline=False).decode())
+
+
+def folder_id(uuid: UUID) -> ID:
+    """The same for a folder, of which a list has many."""
+    return ID(binascii.b2a_base64(_FOLDER_PREFIX + str(uuid).encode(), newline=False).decode())
 
 
 def parse_node_id(text: str) -> tuple[str, str] | None:

@@ -15,7 +15,7 @@ from gateway.model import DEFAULT_PATH, DEFAULT_PROTOCOL, Folder, FolderType, Su
 from schema import ids
 from schema.context import Context, Info, place_of, place_or_current
 from schema.enums import UserErrorCode
-from schema.types import PersistedFolder
+from schema.types import PersistedFolder, shown
 
 T = TypeVar("T")
 
@@ -146,7 +146,7 @@ class Mutation:
             stored, created = await info.context.folders.upsert(grant, folder)
         except InvalidFields as error:
             return UpsertPersistedFolderPayload(user_errors=_user_errors(error))
-        return UpsertPersistedFolderPayload(persisted_folder=PersistedFolder.of(stored), created=created)
+        return UpsertPersistedFolderPayload(persisted_folder=shown(stored), created=created)
 
     @strawberry.mutation(description="Saves several folders of the viewer in one place, all or none.")
     async def upsert_persisted_folders(
@@ -163,7 +163,7 @@ class Mutation:
             stored = await info.context.folders.upsert_all(grant, folders)
         except InvalidFields as error:
             return UpsertPersistedFoldersPayload(user_errors=_user_errors(error, "folders"))
-        return UpsertPersistedFoldersPayload(persisted_folders=[PersistedFolder.of(folder) for folder, _ in stored])
+        return UpsertPersistedFoldersPayload(persisted_folders=[shown(folder) for folder, _ in stored])
 
     @strawberry.mutation(description="Changes one folder of the viewer.")
     async def update_persisted_folder(
@@ -181,7 +181,7 @@ class Mutation:
             )
         except _CORRECTABLE as error:
             return UpdatePersistedFolderPayload(user_errors=_user_errors(error))
-        return UpdatePersistedFolderPayload(persisted_folder=PersistedFolder.of(stored))
+        return UpdatePersistedFolderPayload(persisted_folder=shown(stored))
 
     @strawberry.mutation(description="Deletes one folder of the viewer.")
     async def delete_persisted_folder(
@@ -196,7 +196,7 @@ class Mutation:
             )
         except _CORRECTABLE as error:
             return DeletePersistedFolderPayload(user_errors=_user_errors(error))
-        return DeletePersistedFolderPayload(deleted_persisted_folder_id=ids.node_id(ids.FOLDER, folder.id))
+        return DeletePersistedFolderPayload(deleted_persisted_folder_id=ids.folder_id(folder.id))
 
 
 async def _places(

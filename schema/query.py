@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import strawberry
 
-from gateway.access import CURRENT, Scope
+from gateway import model
+from gateway.access import CURRENT, Caller, Scope
 from gateway.model import Surface
 from schema import ids
 from schema.connections import After, Before, First, Last
@@ -24,6 +25,7 @@ from schema.types import (
     Viewer,
     folder_of_type,
     folders_in_place,
+    shown,
 )
 
 ProjectId = Annotated[
@@ -41,7 +43,7 @@ EnvironmentId = Annotated[
 
 async def find_folder(
     context: Context, text: str, project_id: str | None, environment_id: str | None, surface: Surface | None
-) -> PersistedFolder | None:
+) -> model.Folder | None:
     """The caller's own folder, unless it is of another place than the one that is named."""
     place = place_of(project_id, environment_id)
     number = None
@@ -58,40 +60,39 @@ async def find_folder(
         or (surface is not None and folder.surface is not surface)
     ):
         return None
-    return PersistedFolder.of(folder)
+    return folder
 
 
-async def find_node(context: Context, text: str) -> Node | None:
+async def find_node(context: Context, text: str) -> model.Folder | model.Environment | model.Project | Caller | None:
     name, raw = ids.parse_node_id(text) or ("", "")
     caller = context.caller
     if name == ids.FOLDER:
         return await find_folder(context, text, None, None, None)
     if name == ids.ENVIRONMENT and raw != CURRENT:
-        environment = await context.reachable_environment(raw)
-        return None if environment is None else Environment.of(environment)
+        return await context.reachable_environment(raw)
     if name == ids.PROJECT and raw != CURRENT:
         return await find_project(context, raw)
     if name == ids.VIEWER and raw == str(caller.user_id):
-        return Viewer.of(caller)
+        return caller
     return None
 
 
-async def find_project(context: Context, text: str) -> Project | None:
+async def find_project(context: Context, text: str) -> model.Project | None:
     environments = await context.project_environments(text)
-    return Project.of(environments[0].project) if environments else None
+    return environments[0].project if environments else None
 
 
 @strawberry.type(description="What can be read. All fields but `__typename` need a key.")
 class Query:
     @strawberry.field(description="The user whose key the request carries.")
     def viewer(self, info: Info) -> Viewer:
-        return Viewer.of(info.context.caller)
+        return shown(info.context.caller)
 
     @strawberry.field(description="Null where there is no such object, or the viewer may not see it.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A Node id.")]
     ) -> Node | None:
-        return await find_node(info.context, id)
+        return shown(await find_node(info.context, id))
 
     @strawberry.field(description="Like `node`, for several ids at once; in their order.")
     def nodes(
@@ -111,7 +112,7 @@ class Query:
             strawberry.ID, strawberry.argument(description="A number, `@current` or a Node id.")
         ] = strawberry.ID(CURRENT),
     ) -> Project | None:
-        return await find_project(info.context, id)
+        return shown(await find_project(info.context, id))
 
     @strawberry.field(description="An environment; null where there is none, or the viewer may not see it.")
     async def environment(
@@ -121,8 +122,7 @@ class Query:
             strawberry.ID, strawberry.argument(description="A number, `@current` or a Node id.")
         ] = strawberry.ID(CURRENT),
     ) -> Environment | None:
-        environment = await info.context.reachable_environment(id)
-        return None if environment is None else Environment.of(environment)
+        return shown(await info.context.reachable_environment(id))
 
     @strawberry.field(
         description="The viewer's folders on one surface of one environment, by type. Name a project (its primary "
@@ -161,7 +161,7 @@ class Query:
             Surface | None, strawberry.argument(description="Only a folder of this surface; any where it is left out.")
         ] = None,
     ) -> PersistedFolder | None:
-        return await find_folder(info.context, id, project_id, environment_id, surface)
+        return shown(await find_folder(info.context, id, project_id, environment_id, surface))
 
     @strawberry.field(description="The viewer's folder of one type; null where there is none yet.")
     def persisted_folder_by_type(

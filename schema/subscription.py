@@ -11,7 +11,7 @@ import strawberry
 from gateway.model import ChangeKind, Surface
 from schema.context import Info, place_or_current
 from schema.query import EnvironmentId, ProjectId
-from schema.types import PersistedFolder
+from schema.types import PersistedFolder, shown
 
 
 @strawberry.type(description="A change that is committed.")
@@ -58,6 +58,6 @@ class Subscription:
                 context.event_id = cursors.encode((change.number,))
                 yield PersistedFolderChange(
                     kind=change.kind,
-                    persisted_folder=PersistedFolder.of(change.folder),
+                    persisted_folder=shown(change.folder),
                     cursor=context.event_id,
                 )

@@ -1,23 +1,27 @@
-"""The object types. Scalar fields are plain attributes; what needs a statement or a scope is a resolver."""
+"""The object types. Their values are the service's own records: a field is an attribute of one, or a function of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from operator import itemgetter
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 import strawberry
 
 from gateway import model
 from gateway.access import Caller, PlaceRef, Scope
+from gateway.execution import InstancesOf
 from gateway.model import FolderFilter, FolderKey, FolderType, Surface, Timestamp, Window
 from gateway.storage.directory import environment_key
 from gateway.storage.folders import FolderListing, folder_key
 from gateway.storage.pages import slice_page
 from schema import enums as enums  # noqa: PLC0414  # gives the enums their GraphQL names before a type uses one
 from schema import ids
-from schema.connections import After, Before, First, Last, PageInfo, Slice, window_of
+from schema.connections import After, Before, Connection, First, Last, PageInfo, window_of
 from schema.context import Context, Info
+
+T = TypeVar("T")
 
 SurfaceArgument = Annotated[Surface, strawberry.argument(description="The surface whose folders are meant.")]
 Types = Annotated[
@@ -26,81 +30,76 @@ Types = Annotated[
 TypeArgument = Annotated[FolderType, strawberry.argument(description="Which of the viewer's folders.")]
 
 
+_ID: Final = "Opaque, globally unique, stable."
+
+
 @strawberry.interface(description="An object with a globally unique id.")
 class Node:
-    id: strawberry.ID = strawberry.field(description="Opaque, globally unique, stable.")
+    id: strawberry.ID = strawberry.field(description=_ID)
+
+
+def shown(record: object) -> T:  # type: ignore[type-var]  # whatever is due
+    """A record, where the type is due that shows it."""
+    return record  # type: ignore[return-value]
+
+
+def _folder_id(self: model.Folder) -> strawberry.ID:
+    return ids.folder_id(self.id)
+
+
+def _folder_uuid(self: model.Folder) -> UUID:
+    return self.id
+
+
+async def _folder_environment(self: model.Folder, info: Info) -> Environment:
+    found = await info.context.environment(self.environment_id)
+    # It may be gone by now, or the key's right to see it.
+    return shown(info.context.caller.require_reach(found))
 
 
 @strawberry.type(description="Where one folder of the viewer points, in one environment and on one surface.")
 class PersistedFolder(Node):
-    uuid: UUID = strawberry.field(description="The id that the REST endpoints use.")
+    is_type_of = InstancesOf(model.Folder)
+
+    id: strawberry.ID = strawberry.field(resolver=_folder_id, description=_ID)
+    uuid: UUID = strawberry.field(resolver=_folder_uuid, description="The id that the REST endpoints use.")
     type: FolderType = strawberry.field(description="Which of the viewer's folders this is.")
     surface: Surface = strawberry.field(description="The surface that the folder belongs to.")
     protocol: str = strawberry.field(description="Prefix of the location, as `products://`; 1 to 64 characters.")
     path: str = strawberry.field(description="Path within the protocol; empty for its root.")
     location: str = strawberry.field(description="`protocol` followed by `path`.")
+    environment: Environment = strawberry.field(
+        resolver=_folder_environment, description="The environment that the folder belongs to."
+    )
     created_at: Timestamp = strawberry.field(description="When the folder was created.")
     updated_at: Timestamp = strawberry.field(description="When the folder was last changed.")
-    environment_number: strawberry.Private[int]
-
-    @strawberry.field(description="The environment that the folder belongs to.")
-    async def environment(self, info: Info) -> Environment:
-        found = await info.context.environment(self.environment_number)
-        # It may be gone by now, or the key's right to see it.
-        return Environment.of(info.context.caller.require_reach(found))
-
-    @classmethod
-    def of(cls, folder: model.Folder) -> PersistedFolder:
-        return cls(
-            id=ids.node_id(ids.FOLDER, folder.id),
-            uuid=folder.id,
-            type=folder.type,
-            surface=folder.surface,
-            protocol=folder.protocol,
-            path=folder.path,
-            location=folder.location,
-            created_at=folder.created_at,
-            updated_at=folder.updated_at,
-            environment_number=folder.environment_id,
-        )
 
 
 @strawberry.type(description="A folder and its place in the list.")
 class PersistedFolderEdge:
-    slice: strawberry.Private[Slice[model.Folder]]
-    row: strawberry.Private[model.Folder]
-
-    @strawberry.field(description="Opaque; hand it back as `after` or `before` on a field with the same arguments.")
-    def cursor(self) -> str:
-        return self.slice.cursor(self.row)
-
-    @strawberry.field(description="The folder.")
-    def node(self) -> PersistedFolder:
-        return PersistedFolder.of(self.row)
+    cursor: str = strawberry.field(
+        description="Opaque; hand it back as `after` or `before` on a field with the same arguments."
+    )
+    node: PersistedFolder = strawberry.field(description="The folder.")
 
 
 @strawberry.type(description="A page of persisted folders.")
 class PersistedFolderConnection:
-    slice: strawberry.Private[Slice[model.Folder]]
-    count: strawberry.Private[Callable[[], Any]]
+    edges: list[PersistedFolderEdge] = strawberry.field(description="The folders of this page, each with its cursor.")
+    nodes: list[PersistedFolder] = strawberry.field(
+        description="The folders of `edges`, for clients that need no cursors."
+    )
+    page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
+    total_count: int = strawberry.field(
+        description="How many folders match on all pages. Counted only where it is selected."
+    )
 
-    @strawberry.field(description="The folders of this page, each with its cursor.")
-    def edges(self) -> list[PersistedFolderEdge]:
-        return [PersistedFolderEdge(slice=self.slice, row=row) for row in self.slice.page.rows]
 
-    @strawberry.field(description="The folders of `edges`, for clients that need no cursors.")
-    def nodes(self) -> list[PersistedFolder]:
-        return [PersistedFolder.of(row) for row in self.slice.page.rows]
-
-    @strawberry.field(description="Where this page lies in the list.")
-    def page_info(self) -> PageInfo:
-        return PageInfo(slice=self.slice)
-
-    @strawberry.field(description="How many folders match on all pages. Counted only where it is selected.")
-    def total_count(self) -> int:
-        # Where it takes a statement, this is something to await.
-        total: int = self.count()
-        return total
+_TYPE: Final = model.Folder._fields.index("type")
+# Of a folder, its type alone, as a tuple.
+_key_in_place: Final[Callable[[model.Folder], tuple[str]]] = itemgetter(slice(_TYPE, _TYPE + 1))
+# In the order of the lists.
+_TYPE_WORDS: Final = tuple(sorted(FolderType))
 
 
 def folders_in_place(
@@ -115,199 +114,218 @@ def folders_in_place(
     before: str | None,
 ) -> Any:
     """The viewer's folders at one place, or what is to be awaited. They are three at most: they come whole and are cut here."""
-    number = context.caller.locate(place)
+    caller = context.caller
+    number = caller.locate(place)
     wanted = _sorted(types)
-    cursors = context.cursors.bind(field, str(context.caller.user_id), number, str(surface), wanted)
+    # None of them has a line end, nor a comma.
+    owner = f"{field}\n{caller.user_id}\n{number}\n{surface.value}\n{'all' if wanted is None else ','.join(wanted)}"
+    cursors = context.cursors.bind_words(_TYPE_WORDS, owner)
     window: Window[tuple[str]] = window_of(cursors, _type_key, first, after, last, before)
 
-    def connect(folders: Sequence[model.Folder]) -> PersistedFolderConnection:
+    def connect(folders: Sequence[model.Folder]) -> Connection[model.Folder]:
         if wanted is not None:
             folders = [folder for folder in folders if folder.type in wanted]
-        page = slice_page(folders, _key_in_place, window)
-        return PersistedFolderConnection(slice=Slice(page, cursors, _key_in_place), count=folders.__len__)
+        return Connection(slice_page(folders, _key_in_place, window), cursors, _key_in_place, folders.__len__)
 
-    return context.with_folders(place, surface, connect)
+    return context.with_folders(place, number, surface, connect)
 
 
 def folder_of_type(context: Context, place: PlaceRef, surface: Surface, folder_type: FolderType) -> Any:
     """The folder, None where there is none, or what is to be awaited."""
 
-    def pick(folders: Sequence[model.Folder]) -> PersistedFolder | None:
-        return next((PersistedFolder.of(folder) for folder in folders if folder.type is folder_type), None)
+    def pick(folders: Sequence[model.Folder]) -> model.Folder | None:
+        return next((folder for folder in folders if folder.type is folder_type), None)
 
-    return context.with_folders(place, surface, pick)
+    return context.with_folders(place, context.caller.locate(place), surface, pick)
 
 
 def _type_key(folder_type: str) -> tuple[str]:
     return (folder_type,)
 
 
-def _key_in_place(folder: model.Folder) -> tuple[str]:
-    return (str(folder.type),)
+def _environment_id(self: model.Environment) -> strawberry.ID:
+    return ids.node_id(ids.ENVIRONMENT, self.id)
+
+
+def _environment_number(self: model.Environment) -> int:
+    return self.id
+
+
+def _name(self: model.Environment | model.Project, info: Info) -> str:
+    info.context.caller.require(Scope.PROJECT_READ)
+    return self.name
+
+
+def _environment_folders(
+    self: model.Environment,
+    info: Info,
+    surface: SurfaceArgument = Surface.WEB,
+    types: Types = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> PersistedFolderConnection:
+    place = _place_of(self)
+    page: PersistedFolderConnection = folders_in_place(
+        info.context, "Environment.persistedFolders", place, surface, types, first, after, last, before
+    )
+    return page
+
+
+def _environment_folder_by_type(
+    self: model.Environment, info: Info, type: TypeArgument, surface: SurfaceArgument = Surface.WEB
+) -> PersistedFolder | None:
+    folder: PersistedFolder | None = folder_of_type(info.context, _place_of(self), surface, type)
+    return folder
+
+
+def _place_of(environment: model.Environment) -> PlaceRef:
+    return PlaceRef(str(environment.id), is_project=False)
 
 
 @strawberry.type(description="An environment of a project: what folders belong to.")
 class Environment(Node):
-    environment_id: int = strawberry.field(description="The number that the REST endpoints use.")
-    record: strawberry.Private[model.Environment]
+    is_type_of = InstancesOf(model.Environment)
 
-    @strawberry.field(description="The environment's name. Needs the scope `project:read`.")
-    def name(self, info: Info) -> str:
-        info.context.caller.require(Scope.PROJECT_READ)
-        return self.record.name
-
-    @strawberry.field(description="The project that the environment belongs to.")
-    def project(self) -> Project:
-        return Project.of(self.record.project)
-
-    @strawberry.field(description="The viewer's folders on one surface of this environment, by type.")
-    def persisted_folders(
-        self,
-        info: Info,
-        surface: SurfaceArgument = Surface.WEB,
-        types: Types = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> PersistedFolderConnection:
-        page: PersistedFolderConnection = folders_in_place(
-            info.context, "Environment.persistedFolders", self._place, surface, types, first, after, last, before
-        )
-        return page
-
-    @strawberry.field(description="The viewer's folder of one type; null where there is none yet.")
-    def persisted_folder_by_type(
-        self, info: Info, type: TypeArgument, surface: SurfaceArgument = Surface.WEB
-    ) -> PersistedFolder | None:
-        folder: PersistedFolder | None = folder_of_type(info.context, self._place, surface, type)
-        return folder
-
-    @property
-    def _place(self) -> PlaceRef:
-        return PlaceRef(str(self.record.id), is_project=False)
-
-    @classmethod
-    def of(cls, environment: model.Environment) -> Environment:
-        return cls(id=ids.node_id(ids.ENVIRONMENT, environment.id), environment_id=environment.id, record=environment)
+    id: strawberry.ID = strawberry.field(resolver=_environment_id, description=_ID)
+    environment_id: int = strawberry.field(
+        resolver=_environment_number, description="The number that the REST endpoints use."
+    )
+    name: str = strawberry.field(resolver=_name, description="The environment's name. Needs the scope `project:read`.")
+    project: Project = strawberry.field(description="The project that the environment belongs to.")
+    persisted_folders: PersistedFolderConnection = strawberry.field(
+        resolver=_environment_folders, description="The viewer's folders on one surface of this environment, by type."
+    )
+    persisted_folder_by_type: PersistedFolder | None = strawberry.field(
+        resolver=_environment_folder_by_type,
+        description="The viewer's folder of one type; null where there is none yet.",
+    )
 
 
 @strawberry.type(description="An environment and its place in the list.")
 class EnvironmentEdge:
-    slice: strawberry.Private[Slice[model.Environment]]
-    row: strawberry.Private[model.Environment]
-
-    @strawberry.field(description="Opaque; hand it back as `after` or `before` on the same field.")
-    def cursor(self) -> str:
-        return self.slice.cursor(self.row)
-
-    @strawberry.field(description="The environment.")
-    def node(self) -> Environment:
-        return Environment.of(self.row)
+    cursor: str = strawberry.field(description="Opaque; hand it back as `after` or `before` on the same field.")
+    node: Environment = strawberry.field(description="The environment.")
 
 
 @strawberry.type(description="A page of environments.")
 class EnvironmentConnection:
-    slice: strawberry.Private[Slice[model.Environment]]
+    edges: list[EnvironmentEdge] = strawberry.field(description="The environments of this page, each with its cursor.")
+    nodes: list[Environment] = strawberry.field(
+        description="The environments of `edges`, for clients that need no cursors."
+    )
+    page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
+    total_count: int = strawberry.field(
+        description="How many environments there are on all pages. Counted only where it is selected."
+    )
 
-    @strawberry.field(description="The environments of this page, each with its cursor.")
-    def edges(self) -> list[EnvironmentEdge]:
-        return [EnvironmentEdge(slice=self.slice, row=row) for row in self.slice.page.rows]
 
-    @strawberry.field(description="The environments of `edges`, for clients that need no cursors.")
-    def nodes(self) -> list[Environment]:
-        return [Environment.of(row) for row in self.slice.page.rows]
+def _project_id(self: model.Project) -> strawberry.ID:
+    return ids.node_id(ids.PROJECT, self.id)
 
-    @strawberry.field(description="Where this page lies in the list.")
-    def page_info(self) -> PageInfo:
-        return PageInfo(slice=self.slice)
 
-    @strawberry.field(description="How many environments there are on all pages. Counted only where it is selected.")
-    async def total_count(self, info: Info) -> int:
-        return await info.context.load.environment_count.load(None)
+def _project_number(self: model.Project) -> int:
+    return self.id
+
+
+async def _primary_environment(self: model.Project, info: Info) -> Environment:
+    environment = await info.context.environment(self.id)
+    return shown(info.context.caller.require_reach(environment))
+
+
+async def _project_environments(self: model.Project, info: Info) -> list[Environment]:
+    return shown(await info.context.load.project_environments.load(self.id))
 
 
 @strawberry.type(description="A project. Its primary environment has the project's own number.")
 class Project(Node):
-    project_id: int = strawberry.field(description="The number that the REST endpoints use.")
-    record: strawberry.Private[model.Project]
+    is_type_of = InstancesOf(model.Project)
 
-    @strawberry.field(description="The project's name. Needs the scope `project:read`.")
-    def name(self, info: Info) -> str:
-        info.context.caller.require(Scope.PROJECT_READ)
-        return self.record.name
+    id: strawberry.ID = strawberry.field(resolver=_project_id, description=_ID)
+    project_id: int = strawberry.field(resolver=_project_number, description="The number that the REST endpoints use.")
+    name: str = strawberry.field(resolver=_name, description="The project's name. Needs the scope `project:read`.")
+    primary_environment: Environment = strawberry.field(
+        resolver=_primary_environment,
+        description="The environment that the project routes of the REST endpoints stand for.",
+    )
+    environments: list[Environment] = strawberry.field(
+        resolver=_project_environments, description="The environments that the viewer's key may reach, by number."
+    )
 
-    @strawberry.field(description="The environment that the project routes of the REST endpoints stand for.")
-    async def primary_environment(self, info: Info) -> Environment:
-        environment = await info.context.environment(self.record.id)
-        return Environment.of(info.context.caller.require_reach(environment))
 
-    @strawberry.field(description="The environments that the viewer's key may reach, by number.")
-    async def environments(self, info: Info) -> list[Environment]:
-        found = await info.context.load.project_environments.load(self.record.id)
-        return [Environment.of(environment) for environment in found]
+def _viewer_id(self: Caller) -> strawberry.ID:
+    return ids.node_id(ids.VIEWER, self.user_id)
 
-    @classmethod
-    def of(cls, project: model.Project) -> Project:
-        return cls(id=ids.node_id(ids.PROJECT, project.id), project_id=project.id, record=project)
+
+def _email(self: Caller) -> str:
+    self.require(Scope.USER_READ)
+    return self.email
+
+
+def _scopes(self: Caller) -> list[str]:
+    return sorted(self.scopes)
+
+
+async def _current_environment(info: Info) -> Environment | None:
+    return shown(await info.context.reachable_environment("@current"))
+
+
+async def _viewer_environments(
+    self: Caller, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+) -> EnvironmentConnection:
+    load = info.context.load
+    cursors = info.context.cursors.bind("Viewer.environments", str(self.user_id))
+    window: Window[tuple[int]] = window_of(cursors, _number_key, first, after, last, before)
+    page = await load.environment_page.load(window)
+    return shown(Connection(page, cursors, environment_key, lambda: load.environment_count.load(None)))
+
+
+def _number_key(number: int) -> tuple[int]:
+    return (number,)
+
+
+async def _viewer_folders(
+    self: Caller,
+    info: Info,
+    surfaces: Annotated[
+        list[Surface] | None,
+        strawberry.argument(description="Only folders of these surfaces; all where it is left out."),
+    ] = None,
+    types: Types = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> PersistedFolderConnection:
+    load = info.context.load
+    wanted = FolderFilter(_sorted(surfaces), _sorted(types))
+    owner: tuple[Any, ...] = ("Viewer.persistedFolders", str(self.user_id), wanted.surfaces, wanted.types)
+    cursors = info.context.cursors.bind(*owner)
+    window = window_of(cursors, FolderKey, first, after, last, before)
+    listing = FolderListing(self.read_reach(), wanted, window)
+    page = await load.folder_page.load(listing)
+    return shown(Connection(page, cursors, folder_key, lambda: load.folder_count.load(listing)))
 
 
 @strawberry.type(description="The user whose key the request carries, and what the key may do.")
 class Viewer(Node):
-    scopes: list[str] = strawberry.field(description="The key's scopes, sorted.")
+    is_type_of = InstancesOf(Caller)
 
-    @strawberry.field(description="The user's email address. Needs the scope `user:read`.")
-    def email(self, info: Info) -> str:
-        caller = info.context.caller
-        caller.require(Scope.USER_READ)
-        return caller.email
-
-    @strawberry.field(description="What `@current` stands for; null where the key may not reach it.")
-    async def current_environment(self, info: Info) -> Environment | None:
-        environment = await info.context.reachable_environment("@current")
-        return None if environment is None else Environment.of(environment)
-
-    @strawberry.field(description="The environments that the key may reach, by number.")
-    async def environments(
-        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
-    ) -> EnvironmentConnection:
-        context = info.context
-        cursors = context.cursors.bind("Viewer.environments", str(context.caller.user_id))
-        window: Window[tuple[int]] = window_of(cursors, lambda number: (number,), first, after, last, before)
-        page = await context.load.environment_page.load(window)
-        return EnvironmentConnection(slice=Slice(page, cursors, environment_key))
-
-    @strawberry.field(
-        description="The viewer's folders in every environment that the key may reach, "
-        "by environment, surface and type."
+    id: strawberry.ID = strawberry.field(resolver=_viewer_id, description=_ID)
+    email: str = strawberry.field(resolver=_email, description="The user's email address. Needs the scope `user:read`.")
+    scopes: list[str] = strawberry.field(resolver=_scopes, description="The key's scopes, sorted.")
+    current_environment: Environment | None = strawberry.field(
+        resolver=_current_environment, description="What `@current` stands for; null where the key may not reach it."
     )
-    async def persisted_folders(
-        self,
-        info: Info,
-        surfaces: Annotated[
-            list[Surface] | None,
-            strawberry.argument(description="Only folders of these surfaces; all where it is left out."),
-        ] = None,
-        types: Types = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> PersistedFolderConnection:
-        context = info.context
-        wanted = FolderFilter(_sorted(surfaces), _sorted(types))
-        owner: tuple[Any, ...] = ("Viewer.persistedFolders", str(context.caller.user_id), wanted.surfaces, wanted.types)
-        cursors = context.cursors.bind(*owner)
-        window = window_of(cursors, FolderKey, first, after, last, before)
-        listing = FolderListing(context.caller.read_reach(), wanted, window)
-        page = await context.load.folder_page.load(listing)
-        return PersistedFolderConnection(
-            slice=Slice(page, cursors, folder_key), count=lambda: context.load.folder_count.load(listing)
-        )
-
-    @classmethod
-    def of(cls, caller: Caller) -> Viewer:
-        return cls(id=ids.node_id(ids.VIEWER, caller.user_id), scopes=sorted(caller.scopes))
+    environments: EnvironmentConnection = strawberry.field(
+        resolver=_viewer_environments, description="The environments that the key may reach, by number."
+    )
+    persisted_folders: PersistedFolderConnection = strawberry.field(
+        resolver=_viewer_folders,
+        description="The viewer's folders in every environment that the key may reach, "
+        "by environment, surface and type.",
+    )
 
 
 def _sorted(values: list[Any] | None) -> tuple[Any, ...] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import CodeType, FunctionType
@@ -11,17 +10,21 @@ from typing import Any, Final
 # Longer ones come once, from documents that were made to be long.
 _MAX_KEPT_LENGTH: Final = 20_000
 _INDENT: Final = "    "
+_NO_NAMES: Final[dict[str, Any]] = {}
 
 
 def write_function(
-    signature: str, lines: Iterable[str], constants: Mapping[str, Any], names: Mapping[str, Any] | None = None
+    signature: str, lines: Iterable[str], constants: Mapping[str, Any], names: dict[str, Any] | None = None
 ) -> Any:
-    """`signature` as `call(run, source)`. The lines see `constants` and the global `names`."""
+    """`signature` as `call(run, source)`. The lines see `constants`, and the global `names`.
+
+    `names` is to be the same object each time: an interpreter that finds them in another place than the last time looks
+    for each of them anew, which takes longer than most of what is written.
+    """
     body = "\n".join(f"{_INDENT}{_INDENT}{line}" for line in lines)
     name = signature.partition("(")[0]
     source = f"def make({', '.join(constants)}):\n{_INDENT}def {signature}:\n{body}\n{_INDENT}return {name}\n"
-    make = FunctionType(_compiled(source), {"__builtins__": builtins} | dict(names or {}))
-    return make(*constants.values())
+    return FunctionType(_compiled(source), _NO_NAMES if names is None else names)(*constants.values())
 
 
 def _compiled(source: str) -> CodeType:

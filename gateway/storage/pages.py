@@ -106,7 +106,10 @@ class PreparedPages(Generic[T, K]):
 def slice_page(rows: Iterable[T], key: Callable[[T], K], window: Window[K]) -> Page[T]:
     """The page of a list that is in memory whole, in its order: the same rule as `fetch_pages`."""
     if window.after is None and window.before is None:
-        return _cut([*rows], window, below=False, above=False)
+        whole = tuple(rows)
+        return (
+            Page(whole, False, False) if len(whole) <= window.limit else _cut(whole, window, below=False, above=False)
+        )
     below = above = False
     inside: list[T] = []
     for row in rows:
@@ -151,7 +154,7 @@ def _page(window: Window[K], found: Mapping[int, list[T]], key: Callable[[T], K]
     return _cut(inside, window, below=bool(found[_BELOW]), above=bool(found[_ABOVE]))
 
 
-def _cut(rows: list[T], window: Window[K], *, below: bool, above: bool) -> Page[T]:
+def _cut(rows: Sequence[T], window: Window[K], *, below: bool, above: bool) -> Page[T]:
     more = len(rows) > window.limit
     if window.backward:
         kept = rows[-window.limit :] if more else rows
