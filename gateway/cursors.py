@@ -11,8 +11,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -22,22 +21,32 @@ Part = str | int
 _MAC_SIZE: Final = 16
 # In hexadecimal.
 _MAC_LENGTH: Final = 2 * _MAC_SIZE
-# As many as one hash has room for.
-_MOST_WORDS: Final = hashlib.blake2b.MAX_DIGEST_SIZE // _MAC_SIZE
 # Two numbers of 19 digits and the longest names, and as much again: a longer one is none of ours.
 _MAX_LENGTH: Final = 256
 _TO_URLS: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class Cursors(Protocol):
-    """Cursors of one list."""
+    """Cursors of one list, by the keys of its items: tuples, or words where they were bound to some."""
 
-    def encode(self, key: Sequence[Part]) -> str: ...
+    def encode(self, key: Any) -> str: ...
 
-    def encode_all(self, keys: Iterable[Sequence[Part]]) -> list[str]: ...
+    def encode_all(self, keys: Iterable[Any]) -> list[str]: ...
 
     def decode(self, cursor: str, argument: str) -> Sequence[Part]:
-        """Raises InvalidInput that names `argument`."""
+        """The key's parts. Raises InvalidInput that names `argument`."""
+
+
+class Words:
+    """The keys of a list that has no others. `bind_words` takes them."""
+
+    def __init__(self, *words: str) -> None:
+        assert len(words) * _MAC_SIZE <= hashlib.blake2b.MAX_DIGEST_SIZE
+        self.words = words
+        self.parts = [
+            (word, slice(n * _MAC_LENGTH, (n + 1) * _MAC_LENGTH), _spell(_payload((word,))))
+            for n, word in enumerate(words)
+        ]
 
 
 class CursorSigner:
@@ -47,7 +56,7 @@ class CursorSigner:
         # Keyed BLAKE2 (RFC 7693, 2.9) is a MAC by itself: half the price of HMAC-SHA-256, which is two hashes.
         key = secret if len(secret) <= hashlib.blake2b.MAX_KEY_SIZE else hashlib.blake2b(secret).digest()
         self._mac = hashlib.blake2b(key=key, digest_size=_MAC_SIZE)
-        self._macs = hashlib.blake2b(key=key, digest_size=_MOST_WORDS * _MAC_SIZE)
+        self._macs = hashlib.blake2b(key=key)
 
     def bind(self, *owner: Part | Sequence[Part] | None) -> Cursors:
         """Cursors of one list; `owner` is all that tells it from other lists."""
@@ -58,11 +67,11 @@ class CursorSigner:
         mac.update(len(text).to_bytes(4, "big") + text)
         return _BoundCursors(mac)
 
-    def bind_words(self, words: tuple[str, ...], owner: str) -> Cursors:
-        """The same for a list each of whose keys is one of a few words: all its cursors together cost one hash."""
+    def bind_words(self, words: Words, owner: str) -> Cursors:
+        """The same for a list each of whose keys is one of the words: all its cursors together cost one hash."""
         macs = self._macs.copy()
         macs.update(owner.encode())
-        return _WordCursors(_endings(words), macs.hexdigest())
+        return _WordCursors(words, macs.hexdigest())
 
 
 class _BoundCursors:
@@ -108,33 +117,22 @@ class _BoundCursors:
 class _WordCursors:
     """Each word has a MAC of its own: a part of one hash, of which the others tell nothing."""
 
-    __slots__ = ("_endings", "_macs")
+    __slots__ = ("_cursors",)
 
-    def __init__(self, endings: dict[Part, tuple[int, str]], macs: str) -> None:
-        self._endings = endings
-        self._macs = macs
+    def __init__(self, words: Words, macs: str) -> None:
+        self._cursors = {word: macs[place] + payload for word, place, payload in words.parts}
 
-    def encode(self, key: Sequence[Part]) -> str:
-        start, ending = self._endings[key[0]]
-        return self._macs[start : start + _MAC_LENGTH] + ending
+    def encode(self, key: Any) -> str:
+        return self._cursors[key]
 
-    def encode_all(self, keys: Iterable[Sequence[Part]]) -> list[str]:
-        macs, endings = self._macs, self._endings
-        found = [endings[word] for (word,) in keys]
-        return [macs[start : start + _MAC_LENGTH] + ending for start, ending in found]
+    def encode_all(self, keys: Iterable[Any]) -> list[str]:
+        return [*map(self._cursors.__getitem__, keys)]
 
     def decode(self, cursor: str, argument: str) -> Sequence[Part]:
-        for word in self._endings:
-            if _is_same(cursor, self.encode((word,))):
+        for word, known in self._cursors.items():
+            if _is_same(cursor, known):
                 return (word,)
         raise _bad_cursor(argument)
-
-
-@lru_cache(maxsize=16)
-def _endings(words: tuple[str, ...]) -> dict[Part, tuple[int, str]]:
-    """Of each word: where its MAC begins among those of all, and its cursor's other part."""
-    assert len(words) <= _MOST_WORDS
-    return {word: (n * _MAC_LENGTH, _spell(_payload((word,)))) for n, word in enumerate(words)}
 
 
 def _is_same(given: str, right: str) -> bool:

@@ -13,7 +13,7 @@ from gateway.errors import InvalidInput
 from gateway.model import Page, Window
 
 T = TypeVar("T")
-K = TypeVar("K", bound=tuple[Any, ...])
+K = TypeVar("K")
 
 MAX_PAGE_SIZE: Final = 100
 
@@ -45,9 +45,7 @@ class Connection(Generic[T]):
 
     __slots__ = ("_count", "_cursors", "_key", "_page")
 
-    def __init__(
-        self, page: Page[T], cursors: Cursors, key: Callable[[T], tuple[Any, ...]], count: Callable[[], Any]
-    ) -> None:
+    def __init__(self, page: Page[T], cursors: Cursors, key: Callable[[T], Any], count: Callable[[], Any]) -> None:
         self._page = page
         self._cursors = cursors
         self._key = key
@@ -60,7 +58,7 @@ class Connection(Generic[T]):
     @property
     def edges(self) -> list[Edge]:
         rows = self._page.rows
-        return [*map(_new_edge, zip(self._cursors.encode_all(map(self._key, rows)), rows, strict=True))]
+        return [*map(_new_edge, zip(self._cursors.encode_all(map(self._key, rows)), rows))]  # noqa: B905  # a cursor each
 
     @property
     def page_info(self) -> Connection[T]:

@@ -11,6 +11,7 @@ import strawberry
 
 from gateway import model
 from gateway.access import Caller, PlaceRef, Scope
+from gateway.cursors import Words
 from gateway.execution import InstancesOf
 from gateway.model import FolderFilter, FolderKey, FolderType, Surface, Timestamp, Window
 from gateway.storage.directory import environment_key
@@ -18,7 +19,7 @@ from gateway.storage.folders import FolderListing, folder_key
 from gateway.storage.pages import slice_page
 from schema import enums as enums  # noqa: PLC0414  # gives the enums their GraphQL names before a type uses one
 from schema import ids
-from schema.connections import After, Before, Connection, First, Last, PageInfo, window_of
+from schema.connections import After, Before, Connection, Edge, First, Last, PageInfo, window_of
 from schema.context import Context, Info
 
 T = TypeVar("T")
@@ -77,6 +78,8 @@ class PersistedFolder(Node):
 
 @strawberry.type(description="A folder and its place in the list.")
 class PersistedFolderEdge:
+    is_type_of = InstancesOf(Edge)
+
     cursor: str = strawberry.field(
         description="Opaque; hand it back as `after` or `before` on a field with the same arguments."
     )
@@ -95,11 +98,9 @@ class PersistedFolderConnection:
     )
 
 
-_TYPE: Final = model.Folder._fields.index("type")
-# Of a folder, its type alone, as a tuple.
-_key_in_place: Final[Callable[[model.Folder], tuple[str]]] = itemgetter(slice(_TYPE, _TYPE + 1))
-# In the order of the lists.
-_TYPE_WORDS: Final = tuple(sorted(FolderType))
+# Of the folders of one place.
+_type_of: Final[Callable[[model.Folder], str]] = itemgetter(model.Folder._fields.index("type"))
+_TYPES_AS_KEYS: Final = Words(*sorted(FolderType))
 
 
 def folders_in_place(
@@ -118,14 +119,14 @@ def folders_in_place(
     number = caller.locate(place)
     wanted = _sorted(types)
     # None of them has a line end, nor a comma.
-    owner = f"{field}\n{caller.user_id}\n{number}\n{surface.value}\n{'all' if wanted is None else ','.join(wanted)}"
-    cursors = context.cursors.bind_words(_TYPE_WORDS, owner)
-    window: Window[tuple[str]] = window_of(cursors, _type_key, first, after, last, before)
+    owner = f"{field}\n{caller.user_id}\n{number}\n{surface}\n{'all' if wanted is None else ','.join(wanted)}"
+    cursors = context.cursors.bind_words(_TYPES_AS_KEYS, owner)
+    window: Window[str] = window_of(cursors, str, first, after, last, before)
 
     def connect(folders: Sequence[model.Folder]) -> Connection[model.Folder]:
         if wanted is not None:
             folders = [folder for folder in folders if folder.type in wanted]
-        return Connection(slice_page(folders, _key_in_place, window), cursors, _key_in_place, folders.__len__)
+        return Connection(slice_page(folders, _type_of, window), cursors, _type_of, folders.__len__)
 
     return context.with_folders(place, number, surface, connect)
 
@@ -137,10 +138,6 @@ def folder_of_type(context: Context, place: PlaceRef, surface: Surface, folder_t
         return next((folder for folder in folders if folder.type is folder_type), None)
 
     return context.with_folders(place, context.caller.locate(place), surface, pick)
-
-
-def _type_key(folder_type: str) -> tuple[str]:
-    return (folder_type,)
 
 
 def _environment_id(self: model.Environment) -> strawberry.ID:
@@ -205,6 +202,8 @@ class Environment(Node):
 
 @strawberry.type(description="An environment and its place in the list.")
 class EnvironmentEdge:
+    is_type_of = InstancesOf(Edge)
+
     cursor: str = strawberry.field(description="Opaque; hand it back as `after` or `before` on the same field.")
     node: Environment = strawberry.field(description="The environment.")
 

@@ -28,6 +28,9 @@ USERS: Final = ORGANIZATIONS * USERS_OF_EACH
 FOLDERS: Final = USERS * ENVIRONMENTS_OF_EACH * len(Surface) * len(FolderType)
 # Two environments in each project.
 _PROJECT_SIZE: Final = 2
+# In microseconds.
+_YEAR: Final = 365 * 86_400_000_000
+_UNCHANGED: Final = 2 / 3
 
 
 class User(NamedTuple):
@@ -87,6 +90,13 @@ async def _fill(connection: AsyncConnection, dialect: str) -> None:
     for trigger in triggers:
         await connection.exec_driver_sql(trigger.sql)
     await connection.execute(text("ANALYZE"))
+
+
+def _times(chance: random.Random, now: int) -> dict[str, int]:
+    """Some time in the last year; two of three folders were never changed since."""
+    created = now - chance.randrange(_YEAR)
+    changed = created if chance.random() < _UNCHANGED else chance.randrange(created, now)
+    return {"created_at": created, "updated_at": changed}
 
 
 def _copied(value: Any) -> Any:
@@ -170,8 +180,7 @@ def _tables() -> Iterator[tuple[Table, list[dict[str, Any]]]]:
             "type": folder_type.value,
             "protocol": DEFAULT_PROTOCOL,
             "path": f"Growth/Team {user.number}/{folder_type.value}",
-            "created_at": now,
-            "updated_at": now,
+            **_times(chance, now),
         }
         for user in everyone
         for number in user.environments

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import namedtuple
+from inspect import getattr_static
+from typing import Any, Final
 
 
 class InstancesOf:
-    """The `is_type_of` of a type whose values are all of one class, perhaps one of the application's own.
+    """The `is_type_of` of a type whose values are all of one class and of none that is derived from it.
 
-    A plan takes them for what they are without asking about each, as it does for Strawberry's own classes.
+    The class may be the application's own. A plan takes its instances for what they are, without asking about each, as
+    it does for Strawberry's own classes; and knows where a named tuple keeps what is read from it.
     """
 
     def __init__(self, kind: type) -> None:
         self.kind = kind
 
     def __call__(self, value: Any, info: Any = None) -> bool:  # noqa: ARG002  # graphql-core hands it over
-        return isinstance(value, self.kind)
+        return type(value) is self.kind
+
+    def index_of(self, name: str) -> int | None:
+        """Where a named tuple has an attribute; None where it is an attribute of another kind."""
+        if type(getattr_static(self.kind, name, None)) is not _IN_TUPLE:
+            return None
+        fields: tuple[str, ...] = self.kind._fields  # type: ignore[attr-defined]  # all named tuples have them
+        return fields.index(name)
+
+
+_IN_TUPLE: Final = type(getattr_static(namedtuple("_Example", "field"), "field"))  # noqa: PYI024  # only its attribute counts

@@ -250,6 +250,10 @@ def _read(field: Field) -> Callable[[_Writer], str] | None:
     if isinstance(resolver, Attribute):
         name = resolver.name
         if not resolver.lenient:
+            check = field.parent_type.is_type_of
+            index = check.index_of(name) if isinstance(check, InstancesOf) else None
+            if index is not None:
+                return lambda _: f"source[{index}]"
             return (lambda _: f"source.{name}") if name.isidentifier() and not iskeyword(name) else None
         if not field.definition.args:
             return lambda writer: "source.get({0}) if type(source) is dict else read_leniently(source, {0})".format(

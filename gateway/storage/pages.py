@@ -103,7 +103,7 @@ class PreparedPages(Generic[T, K]):
         return tuple(bindparam(f"{side}_{i}", type_=column.type) for i, column in enumerate(self._key))
 
 
-def slice_page(rows: Iterable[T], key: Callable[[T], K], window: Window[K]) -> Page[T]:
+def slice_page(rows: Iterable[T], key: Callable[[T], Any], window: Window[Any]) -> Page[T]:
     """The page of a list that is in memory whole, in its order: the same rule as `fetch_pages`."""
     if window.after is None and window.before is None:
         whole = tuple(rows)
