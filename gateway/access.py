@@ -209,10 +209,14 @@ class Caller:
     memberships: frozenset[UUID]
     current_environment_id: int | None
     current_project_id: int | None
+    _included: frozenset[Scope] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_included", _included(self.scopes))
 
     def has(self, scope: Scope) -> bool:
         """`write` includes `read`, `*` includes all."""
-        return scope in _included(self.scopes)
+        return scope in self._included
 
     def require(self, scope: Scope) -> None:
         """Raises PermissionDenied."""
@@ -282,9 +286,13 @@ class Caller:
     def _check_place(self, place: PlaceRef, environment: Environment | None, scope: Scope) -> Environment:
         if environment is None or (place.is_project and not environment.is_primary):
             raise project_not_found()
-        self._check_limits(environment)
-        self.require(scope)
-        self._check_membership(environment)
+        # Each of these is asked again only to say what is wrong: lists ask often.
+        if self.environments is not None or self.organizations is not None:
+            self._check_limits(environment)
+        if scope not in self._included:
+            self.require(scope)
+        if environment.project.organization_id not in self.memberships:
+            self._check_membership(environment)
         return environment
 
     def _check_limits(self, environment: Environment) -> None:

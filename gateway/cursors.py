@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
+from operator import add
 from typing import Any, Final, Protocol
 
 import orjson
@@ -42,11 +43,13 @@ class Words:
 
     def __init__(self, *words: str) -> None:
         assert len(words) * _MAC_SIZE <= hashlib.blake2b.MAX_DIGEST_SIZE
-        self.words = words
-        self.parts = [
-            (word, slice(n * _MAC_LENGTH, (n + 1) * _MAC_LENGTH), _spell(_payload((word,))))
-            for n, word in enumerate(words)
-        ]
+        self._words = words
+        self._places = [slice(n * _MAC_LENGTH, (n + 1) * _MAC_LENGTH) for n in range(len(words))]
+        self._payloads = [_spell(_payload((word,))) for word in words]
+
+    def cursors(self, macs: str) -> dict[str, str]:
+        """By word; `macs` are those of all, one after the other."""
+        return dict(zip(self._words, map(add, map(macs.__getitem__, self._places), self._payloads)))  # noqa: B905  # of each word one
 
 
 class CursorSigner:
@@ -56,6 +59,7 @@ class CursorSigner:
         # Keyed BLAKE2 (RFC 7693, 2.9) is a MAC by itself: half the price of HMAC-SHA-256, which is two hashes.
         key = secret if len(secret) <= hashlib.blake2b.MAX_KEY_SIZE else hashlib.blake2b(secret).digest()
         self._mac = hashlib.blake2b(key=key, digest_size=_MAC_SIZE)
+        # Room for those of several words.
         self._macs = hashlib.blake2b(key=key)
 
     def bind(self, *owner: Part | Sequence[Part] | None) -> Cursors:
@@ -69,9 +73,7 @@ class CursorSigner:
 
     def bind_words(self, words: Words, owner: str) -> Cursors:
         """The same for a list each of whose keys is one of the words: all its cursors together cost one hash."""
-        macs = self._macs.copy()
-        macs.update(owner.encode())
-        return _WordCursors(words, macs.hexdigest())
+        return _WordCursors(self._macs, words, owner)
 
 
 class _BoundCursors:
@@ -117,22 +119,32 @@ class _BoundCursors:
 class _WordCursors:
     """Each word has a MAC of its own: a part of one hash, of which the others tell nothing."""
 
-    __slots__ = ("_cursors",)
+    __slots__ = ("_known", "_macs", "_owner", "_words")
 
-    def __init__(self, words: Words, macs: str) -> None:
-        self._cursors = {word: macs[place] + payload for word, place, payload in words.parts}
+    def __init__(self, macs: hashlib.blake2b, words: Words, owner: str) -> None:
+        self._macs = macs
+        self._words = words
+        self._owner = owner
+        # Made when one is asked for.
+        self._known: dict[str, str] | None = None
 
     def encode(self, key: Any) -> str:
-        return self._cursors[key]
+        return (self._known or self._make())[key]
 
     def encode_all(self, keys: Iterable[Any]) -> list[str]:
-        return [*map(self._cursors.__getitem__, keys)]
+        return [*map((self._known or self._make()).__getitem__, keys)]
 
     def decode(self, cursor: str, argument: str) -> Sequence[Part]:
-        for word, known in self._cursors.items():
+        for word, known in self._make().items():
             if _is_same(cursor, known):
                 return (word,)
         raise _bad_cursor(argument)
+
+    def _make(self) -> dict[str, str]:
+        macs = self._macs.copy()
+        macs.update(self._owner.encode())
+        self._known = self._words.cursors(macs.hexdigest())
+        return self._known
 
 
 def _is_same(given: str, right: str) -> bool:

@@ -43,22 +43,18 @@ class Connection(Generic[T]):
     `count` is how many there are on all pages, or what is to be awaited for it.
     """
 
-    __slots__ = ("_count", "_cursors", "_key", "_page")
+    __slots__ = ("_count", "_cursors", "_key", "has_next_page", "has_previous_page", "nodes")
 
     def __init__(self, page: Page[T], cursors: Cursors, key: Callable[[T], Any], count: Callable[[], Any]) -> None:
-        self._page = page
+        self.nodes, self.has_next_page, self.has_previous_page = page
         self._cursors = cursors
         self._key = key
         self._count = count
 
     @property
-    def nodes(self) -> tuple[T, ...]:
-        return self._page.rows
-
-    @property
     def edges(self) -> list[Edge]:
-        rows = self._page.rows
-        return [*map(_new_edge, zip(self._cursors.encode_all(map(self._key, rows)), rows))]  # noqa: B905  # a cursor each
+        cursors = self._cursors.encode_all(map(self._key, self.nodes))
+        return [*map(_new_edge, zip(cursors, self.nodes))]  # noqa: B905  # a cursor each
 
     @property
     def page_info(self) -> Connection[T]:
@@ -69,22 +65,12 @@ class Connection(Generic[T]):
         return self._count()
 
     @property
-    def has_next_page(self) -> bool:
-        return self._page.has_next
-
-    @property
-    def has_previous_page(self) -> bool:
-        return self._page.has_previous
-
-    @property
     def start_cursor(self) -> str | None:
-        rows = self._page.rows
-        return self._cursors.encode(self._key(rows[0])) if rows else None
+        return self._cursors.encode(self._key(self.nodes[0])) if self.nodes else None
 
     @property
     def end_cursor(self) -> str | None:
-        rows = self._page.rows
-        return self._cursors.encode(self._key(rows[-1])) if rows else None
+        return self._cursors.encode(self._key(self.nodes[-1])) if self.nodes else None
 
 
 # Without a look at how many values there are: a third of the time of the class's own.

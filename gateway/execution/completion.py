@@ -66,7 +66,7 @@ def object_executor(field: FieldToComplete, kind: GraphQLOutputType) -> Executor
 
 def make_completer(field: FieldToComplete, kind: GraphQLOutputType) -> Complete:
     if is_non_null_type(kind):
-        return _non_null(field, make_completer(field, kind.of_type))
+        return non_null(field, make_completer(field, kind.of_type))
     if is_list_type(kind):
         item_type = kind.of_type
         return ListCompleter(
@@ -81,7 +81,7 @@ def make_completer(field: FieldToComplete, kind: GraphQLOutputType) -> Complete:
     return _abstract_completer(field, kind)
 
 
-def _non_null(field: FieldToComplete, complete_nullable: Complete) -> Complete:
+def non_null(field: FieldToComplete, complete_nullable: Complete) -> Complete:
     def complete(run: Run, value: Any, place: Place, info: ResolveInfo | None) -> Json:
         done = complete_nullable(run, value, place, info)
         if done is None:

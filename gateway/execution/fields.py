@@ -21,7 +21,7 @@ from graphql import (
 from graphql.pyutils import is_awaitable
 
 from gateway.execution.arguments import Arguments, prepare_arguments
-from gateway.execution.completion import Complete, make_completer, needs_info, object_executor
+from gateway.execution.completion import Complete, make_completer, needs_info, non_null, object_executor
 from gateway.execution.lists import Executor
 from gateway.execution.plain import learn, plain_types
 from gateway.execution.resolvers import Attribute, Direct, Opaque
@@ -76,6 +76,11 @@ class Field:
         return is_non_null_type(self.definition.type)
 
     @property
+    def nullable_kind(self) -> Any:
+        kind: Any = self.definition.type
+        return kind.of_type if self.is_non_null else kind
+
+    @property
     def coordinates(self) -> str:
         return f"{self.parent_type}.{self.nodes[0].name.value}"
 
@@ -96,7 +101,12 @@ class Field:
 
     @cached_property
     def complete(self) -> Complete:
-        return make_completer(self, self.kind)
+        return non_null(self, self.complete_value) if self.is_non_null else self.complete_value
+
+    @cached_property
+    def complete_value(self) -> Complete:
+        """The same for a value that is there: of it, nothing becomes null that may not be."""
+        return make_completer(self, self.nullable_kind)
 
     @cached_property
     def object_executor(self) -> Executor | None:

@@ -19,10 +19,12 @@ from graphql import GraphQLObjectType, is_leaf_type
 from graphql.pyutils import gather_with_cancel
 from strawberry.types.cast import TYPE_CAST_ATTRIBUTE as _CAST
 
+from gateway.execution.calls import make_call
 from gateway.execution.completion import invalid_return_type
 from gateway.execution.fields import Field
 from gateway.execution.instances import InstancesOf
 from gateway.execution.leaves import checked, names_of_members, test_of
+from gateway.execution.lists import ListCompleter
 from gateway.execution.plain import plain_types
 from gateway.execution.resolvers import Attribute, Direct, class_of_values
 from gateway.execution.run import Json, Place, Run, as_path, settle
@@ -145,7 +147,7 @@ class _Writer:
         self.line("try:")
         self.indent += 1
         self.line(f"value = {in_place(self)}")
-        if is_leaf_type(_nullable(field)):
+        if is_leaf_type(field.nullable_kind):
             self._leaf(field, key, value)
         else:
             self._container(field, key, value)
@@ -155,7 +157,7 @@ class _Writer:
         return key, value
 
     def _leaf(self, field: Field, key: str, value: str) -> None:
-        kind = _nullable(field)
+        kind = field.nullable_kind
         test = test_of(kind)
         members = names_of_members(kind)
         if test is not None:
@@ -182,11 +184,18 @@ class _Writer:
     def _container(self, field: Field, key: str, value: str) -> None:
         self.line("if type(value) in plain_types:")
         place = self._place(field)
-        kind = _nullable(field)
+        kind = field.nullable_kind
         if isinstance(kind, GraphQLObjectType):
             self.line(f"    {value} = {self.constant(field.object_executor)}.call(run, value, {place})")
         else:
-            self.line(f"    {value} = {self.constant(field.complete)}(run, value, {place}, None)")
+            complete = field.complete_value
+            if isinstance(completer := getattr(complete, "__self__", None), ListCompleter):
+                self.line("    if type(value) is list:")
+                self.line(f"        {value} = {self.constant(completer.complete_items)}(run, value, {place}, None)")
+                self.line("    else:")
+                self.indent += 1
+            self.line(f"    {value} = {self.constant(complete)}(run, value, {place}, None)")
+            self.indent -= isinstance(completer, ListCompleter)
         self.line(f"    if type({value}) is CoroutineType:")
         self.indent += 2
         if not field.is_non_null:
@@ -233,15 +242,13 @@ def _type_check(kind: GraphQLObjectType, nodes: tuple[Any, ...]) -> Callable[[An
     return check
 
 
-def _nullable(field: Field) -> Any:
-    return field.kind.of_type if field.is_non_null else field.kind  # type: ignore[union-attr]
-
-
 def _asks_for_path(field: Field) -> bool:
     resolver = field.resolver
     if isinstance(resolver, Attribute):
         return field.needs_info
-    return not isinstance(resolver, Direct) or field.needs_info or resolver.info_name is not None
+    return (
+        not isinstance(resolver, Direct) or field.needs_info or (resolver.is_async and resolver.info_name is not None)
+    )
 
 
 def _read(field: Field) -> Callable[[_Writer], str] | None:
@@ -259,10 +266,8 @@ def _read(field: Field) -> Callable[[_Writer], str] | None:
             return lambda writer: "source.get({0}) if type(source) is dict else read_leniently(source, {0})".format(
                 writer.constant(name)
             )
-    if (
-        isinstance(resolver, Direct)
-        and not (resolver.is_async or resolver.source_names or resolver.info_name or field.definition.args)
-        and resolver.takes_source
-    ):
-        return lambda writer: f"{writer.constant(resolver.function)}(source)"
+    if isinstance(resolver, Direct) and not resolver.is_async:
+        if resolver.takes_source and not (resolver.source_names or resolver.info_name or field.definition.args):
+            return lambda writer: f"{writer.constant(resolver.function)}(source)"
+        return lambda writer: f"{writer.constant(make_call(field, resolver))}(run, place, source)"
     return None
