@@ -11,7 +11,6 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
-from operator import add
 from typing import Any, Final, Protocol
 
 import orjson
@@ -43,13 +42,13 @@ class Words:
 
     def __init__(self, *words: str) -> None:
         assert len(words) * _MAC_SIZE <= hashlib.blake2b.MAX_DIGEST_SIZE
-        self._words = words
-        self._places = [slice(n * _MAC_LENGTH, (n + 1) * _MAC_LENGTH) for n in range(len(words))]
-        self._payloads = [_spell(_payload((word,))) for word in words]
+        self._parts = [
+            (word, n * _MAC_LENGTH, (n + 1) * _MAC_LENGTH, _spell(_payload((word,)))) for n, word in enumerate(words)
+        ]
 
     def cursors(self, macs: str) -> dict[str, str]:
         """By word; `macs` are those of all, one after the other."""
-        return dict(zip(self._words, map(add, map(macs.__getitem__, self._places), self._payloads)))  # noqa: B905  # of each word one
+        return {word: macs[start:end] + payload for word, start, end, payload in self._parts}
 
 
 class CursorSigner:

@@ -119,8 +119,8 @@ def folders_in_place(
     number = caller.locate(place)
     wanted = _sorted(types)
     # None of them has a line end, nor a comma.
-    owner = f"{field}\n{caller.user_id}\n{number}\n{surface}\n{'all' if wanted is None else ','.join(wanted)}"
-    cursors = context.cursors.bind_words(_TYPES_AS_KEYS, owner)
+    owner = (field, str(caller.user_id), str(number), surface, "all" if wanted is None else ",".join(wanted))
+    cursors = context.cursors.bind_words(_TYPES_AS_KEYS, "\n".join(owner))
     window: Window[str] = window_of(cursors, str, first, after, last, before)
 
     def connect(folders: Sequence[model.Folder]) -> Connection[model.Folder]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,7 @@ import structlog
 import uuid_utils
 from aiohttp import hdrs, web
 
+from gateway import logs
 from gateway.errors import GatewayError, ServerError
 from gateway.http.connection import REQUEST_ID
 from gateway.http.failures import error_of_exception, failure
@@ -29,11 +31,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @web.middleware
 async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
     given = request.headers.get(REQUEST_ID, "")
-    request_id = given if _GIVEN_ID.fullmatch(given) else uuid_utils.uuid7().hex
+    request_id = given if given and _GIVEN_ID.fullmatch(given) else uuid_utils.uuid7().hex
     request[REQUEST_ID_KEY] = request_id
+    logs.request_id.set(request_id)
     started = time.perf_counter()
-    # Each request has a context of its own, with its task.
-    structlog.contextvars.bind_contextvars(request_id=request_id)
     try:
         response = await handler(request)
     except web.HTTPException as error:
@@ -48,15 +49,16 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
         # The one place that takes everything: the cause goes to the log, never to the client.
         log.exception("request.failed", method=request.method, path=request.path)
         response = failure(request, ServerError(), request_id)
-    # The path alone: a query string may hold a key.
-    log.info(
-        "request",
-        method=request.method,
-        path=request.path,
-        status=response.status,
-        milliseconds=round((time.perf_counter() - started) * 1000, 2),
-        **request.get(LOG_FIELDS_KEY, {}),
-    )
+    if log.is_enabled_for(logging.INFO):
+        # The path alone: a query string may hold a key.
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status,
+            milliseconds=round((time.perf_counter() - started) * 1000, 2),
+            **request.get(LOG_FIELDS_KEY, {}),
+        )
     if not response.prepared:
         response.headers[REQUEST_ID] = request_id
     return response

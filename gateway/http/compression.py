@@ -11,6 +11,7 @@ import asyncio
 import gzip
 import sys
 import zlib
+from collections.abc import Awaitable
 from functools import lru_cache
 from typing import Final
 
@@ -50,39 +51,43 @@ class Compression:
     def __init__(self, min_size: int) -> None:
         self._min_size = min_size
 
-    def concerns(self, response: web.StreamResponse) -> bool:
-        """Whether `apply` may have something to do."""
-        if response.status == 304:
-            return True
-        return isinstance(response, Reply) and len(response.body) >= self._min_size
-
-    async def apply(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        if response.status == 304:
+    def apply(self, request: web.BaseRequest, reply: Reply) -> Awaitable[None] | None:
+        """What it returns is to be awaited: the compressing of a large body."""
+        if reply.status == 304:
             # Says of its tag what the answer with a body would have said.
-            if hdrs.ETAG in response.headers:
-                add_vary(response, hdrs.ACCEPT_ENCODING)
+            if hdrs.ETAG in reply.headers:
+                add_vary(reply, hdrs.ACCEPT_ENCODING)
                 if best_coding(request, _CODINGS) is not None:
-                    _weaken_tag(response)
-            return
-        assert isinstance(response, Reply)
-        body = response.body
-        media_type = response.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0]
-        if media_type not in _MEDIA_TYPES or hdrs.CONTENT_ENCODING in response.headers:
-            return
-        add_vary(response, hdrs.ACCEPT_ENCODING)
+                    _weaken_tag(reply)
+            return None
+        body, headers = reply.body, reply.headers
+        if len(body) < self._min_size or not _is_compressible(headers.get(hdrs.CONTENT_TYPE, "")):
+            return None
+        if hdrs.CONTENT_ENCODING in headers:
+            return None
+        add_vary(reply, hdrs.ACCEPT_ENCODING)
         coding = best_coding(request, _CODINGS)
         if coding is None:
-            return
-        if hdrs.ETAG in response.headers:
+            return None
+        headers[hdrs.CONTENT_ENCODING] = coding
+        if hdrs.ETAG in headers:
             # The same for everyone, so asked for again.
-            compressed = _compress_once(body, coding)
-            _weaken_tag(response)
+            reply.body = _compress_once(body, coding)
+            _weaken_tag(reply)
         elif len(body) > _MAX_INLINE:
-            compressed = await asyncio.to_thread(_compress, body, coding)
+            return _compress_in_thread(reply, coding)
         else:
-            compressed = _compress(body, coding)
-        response.body = compressed
-        response.headers[hdrs.CONTENT_ENCODING] = coding
+            reply.body = _compress(body, coding)
+        return None
+
+
+@lru_cache(maxsize=128)
+def _is_compressible(content_type: str) -> bool:
+    return content_type.partition(";")[0] in _MEDIA_TYPES
+
+
+async def _compress_in_thread(reply: Reply, coding: str) -> None:
+    reply.body = await asyncio.to_thread(_compress, reply.body, coding)
 
 
 def _compress(body: bytes, coding: str) -> bytes:

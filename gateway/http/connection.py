@@ -160,18 +160,32 @@ class Connection(DispatchingConnection):
                 # A declined upgrade: what the client sent behind it is of another protocol.
                 self._message_tail = b""
                 self._close = True
-            if is_given_up or self._close or (self._half_closed and not self._messages):
+            if is_given_up:
                 resp.force_close()
-            # aiohttp's own names its version and Python's.
-            resp.headers[hdrs.SERVER] = SERVER_NAME
-            if self._compression is not None and self._compression.concerns(resp):
-                await self._compression.apply(request, resp)
+            await self._complete_head(request, resp)
         finished = await super().finish_response(request, resp, start_time)
         if self._half_closed and not self._messages:
             self._close = True
         if is_given_up or self._is_refused:
             await self._linger()
         return finished
+
+    async def _deliver(self, request: web.BaseRequest, reply: Reply) -> None:
+        await self._complete_head(request, reply)
+        await reply.prepare(request)
+        if self._half_closed and not self._messages:
+            self._close = True
+
+    async def _complete_head(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """What every answer says, whoever made it."""
+        if self._close or (self._half_closed and not self._messages):
+            response.force_close()
+        # aiohttp's own names its version and Python's.
+        response.headers[hdrs.SERVER] = SERVER_NAME
+        if self._compression is not None and type(response) is Reply:
+            compressing = self._compression.apply(request, response)
+            if compressing is not None:
+                await compressing
 
     async def _linger(self) -> None:
         """Throws away what the client still sends, until it closes too."""

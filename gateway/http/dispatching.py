@@ -15,6 +15,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from gateway.http.receiving import ReceivingConnection
+from gateway.http.replies import Reply
 from gateway.http.shortcuts import Shortcut, Shortcuts
 
 
@@ -52,27 +53,43 @@ class DispatchingConnection(ReceivingConnection):
         assert self._parser is not None and self._manager is not None and make is not None
         self._parser.message_consumed()
         self._manager.requests_count += 1
-        request = make(message, body, self, StreamWriter(self, self._loop), self._task_handler)  # type: ignore[arg-type]  # it is there while it is connected
-        assert isinstance(request, web.Request)
+        request: Any = make(message, body, self, StreamWriter(self, self._loop), self._task_handler)  # type: ignore[arg-type]  # it is there while it is connected
         shortcut.match(request)
         self._answering = self._loop.create_task(self._answer(request, shortcut))
 
     async def _answer(self, request: web.Request, shortcut: Shortcut) -> None:
         keeps = False
+        self._request_in_progress = True
+        self._current_request = request
         try:
-            response, is_lost = await self._handle_request(request, None, shortcut.handler)  # type: ignore[arg-type]  # those of the application
-            keeps = bool(response.keep_alive) and not is_lost
+            response = await shortcut.handler(request)
+            # By its type: requests and responses are mappings too, and to ask for an instance of one takes longer.
+            if type(response) is Reply:
+                await self._deliver(request, response)
+                keeps = bool(response.keep_alive)
+            else:
+                response, is_lost = await self.finish_response(request, response, None)
+                keeps = bool(response.keep_alive) and not is_lost
         except ConnectionError:
             # The client is gone.
             pass
         except Exception as error:
             self.log_exception("Unhandled exception", exc_info=error)
         finally:
+            self._current_request = None
+            self._request_in_progress = False
+            if self._handler_waiter is not None:
+                # Who stops the service waits for it.
+                self._handler_waiter.set_result(None)
             self._answering = None
             if not keeps or self._close or self._force_close:
                 self._end()
             else:
                 self._rest()
+
+    async def _deliver(self, request: web.BaseRequest, reply: Reply) -> None:
+        """Sends it. Raises ConnectionError where the client is gone."""
+        raise NotImplementedError
 
     def _end(self) -> None:
         if self.transport is not None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from aiohttp import hdrs, web
 
 
 def add_vary(response: web.StreamResponse, *names: str) -> None:
-    known = response.headers.get(hdrs.VARY)
+    response.headers[hdrs.VARY] = _with(response.headers.get(hdrs.VARY), names)
+
+
+# They are a handful.
+@lru_cache(maxsize=128)
+def _with(known: str | None, names: tuple[str, ...]) -> str:
     written = known.split(", ") if known else []
-    response.headers[hdrs.VARY] = ", ".join([*written, *(name for name in names if name not in written)])
+    return ", ".join([*written, *(name for name in names if name not in written)])

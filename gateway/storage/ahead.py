@@ -71,9 +71,10 @@ class ReadAhead:
 
     def folders_at(self, grant: Grant) -> Sequence[Folder]:
         """As `FolderStore.in_places`, of a place that was read. Raises LookupError of any other."""
-        if grant.user_id != self._user_id or not self.has_read(grant.environment.id, grant.surface):
+        user_id, environment, surface = grant
+        if user_id != self._user_id or not self.has_read(environment.id, surface):
             raise LookupError("the folders there were not read")
-        return self._folders.get((grant.environment.id, grant.surface), ())
+        return self._folders.get((environment.id, surface), ())
 
     def has_read(self, number: int, surface: Surface) -> bool:
         """Whether the folders of an environment were read, if it exists."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Collection, Sequence
-from enum import IntEnum
+from collections.abc import Collection, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -92,6 +91,9 @@ class KeyLookup:
         return {key_hash: KeyRecord(caller_from(key_hash, told), used) for key_hash, used, told in rows}
 
 
+Places: TypeAlias = dict[tuple[int, Surface], list[Folder]]
+
+
 class _Answer:
     """To one question, as far as its rows have come."""
 
@@ -100,10 +102,7 @@ class _Answer:
     def __init__(self) -> None:
         self.key: KeyRecord | None = None
         self.environments: dict[int, Environment] = {}
-        self.folders: dict[tuple[int, Surface], list[Folder]] = {}
-
-    def add(self, folder: Folder) -> None:
-        self.folders.setdefault((folder.environment_id, folder.surface), []).append(folder)
+        self.folders: Places = {}
 
     def found(self, forecast: Forecast) -> Found | None:
         if self.key is None:
@@ -111,8 +110,17 @@ class _Answer:
         caller = self.key.caller
         for place in self.folders.values():
             place.sort(key=_type_of)
-        environments = {number: self.environments.get(number) for number in _numbers(caller, forecast)}
-        return self.key, ReadAhead(caller.user_id, forecast, environments, self.folders)
+        environments = self.environments
+        found = {number: environments.get(number) for number in _numbers(caller, forecast)}
+        return self.key, ReadAhead(caller.user_id, forecast, found, self.folders)
+
+
+def _add(places: Places, folder: Folder, number: int, surface: Surface) -> None:
+    place = places.get((number, surface))
+    if place is None:
+        places[number, surface] = [folder]
+    else:
+        place.append(folder)
 
 
 def _numbers(caller: Caller, forecast: Forecast) -> Sequence[int]:
@@ -149,18 +157,15 @@ class _SQLiteReader:
                 answer.environments[environment.id] = environment
             if forecast.surfaces:
                 for row in fetch(self._folders.text, self._folders.arguments(values)):
-                    answer.add(folder_from(self._read_folder(row)))
+                    folder = folder_from(self._read_folder(row))
+                    _add(answer.folders, folder, folder.environment_id, folder.surface)
         return answer.found(forecast)
 
 
-class _Kind(IntEnum):
-    """Of a row on PostgreSQL."""
-
-    KEY = 0
-    ENVIRONMENT = 1
-    FOLDER = 2
-
-
+# Kinds of rows on PostgreSQL.
+_KEY: Final = 0
+_ENVIRONMENT: Final = 1
+_FOLDER: Final = 2
 # In place of an environment's number, which is positive: what only the key's row can tell.
 _CURRENT: Final = {Current.ENVIRONMENT: 0, Current.PROJECT: -1}
 
@@ -170,7 +175,11 @@ class _PostgreSQLReader:
 
     def __init__(self, database: Database, *, with_folders: bool) -> None:
         self._database = database
-        self._statement = database.prepare(_keys_and_more(database.dialect, with_folders=with_folders))
+        # By whether a current environment is among the places: only then is it known late which ones are meant.
+        self._statements = [
+            database.prepare(_keys_and_more(database.dialect, with_folders=with_folders, with_current=with_current))
+            for with_current in (False, True)
+        ]
 
     async def read(self, questions: Sequence[Question]) -> Sequence[Found | None]:
         places: list[tuple[int, int]] = []
@@ -180,30 +189,32 @@ class _PostgreSQLReader:
             for number in numbers:
                 places.append((n, number))
                 lists += [(n, number, surface) for surface in forecast.surfaces]
+        with_current = any(each.forecast.current is not None for each in questions)
         rows = await self._database.read(
-            self._statement,
-            asked_n=[*range(len(questions))],
-            asked_hash=[each.key_hash for each in questions],
-            asked_now=[each.now for each in questions],
-            places_n=[n for n, _ in places],
-            places_number=[number for _, number in places],
-            lists_n=[n for n, _, _ in lists],
-            lists_number=[number for _, number, _ in lists],
-            lists_surface=[surface for _, _, surface in lists],
+            self._statements[with_current],
+            asked_n=_array(range(len(questions))),
+            asked_hash=_array(each.key_hash for each in questions),
+            asked_now=_array(each.now for each in questions),
+            places_n=_array(n for n, _ in places),
+            places_number=_array(number for _, number in places),
+            lists_n=_array(n for n, _, _ in lists),
+            lists_number=_array(number for _, number, _ in lists),
+            lists_surface=_array(surface for _, _, surface in lists),
         )
         answers = [_Answer() for _ in questions]
         for n, kind, number, id_, text, text2, text3, text4, time, time2 in rows:
-            answer = answers[n]
-            if kind == _Kind.FOLDER:
-                answer.add(new_folder((id_, number, SURFACES[text], TYPES[text2], text3, text4, time, time2)))
-            elif kind == _Kind.ENVIRONMENT:
-                answer.environments[number] = Environment(number, text, Project(time, text2, id_))
+            if kind == _FOLDER:
+                surface = SURFACES[text]
+                folder = new_folder((id_, number, surface, TYPES[text2], text3, text4, time, time2))
+                _add(answers[n].folders, folder, number, surface)
+            elif kind == _ENVIRONMENT:
+                answers[n].environments[number] = Environment(number, text, Project(time, text2, id_))
             else:
-                answer.key = KeyRecord(caller_from(questions[n].key_hash, text), time)
+                answers[n].key = KeyRecord(caller_from(questions[n].key_hash, text), time)
         return [answer.found(each.forecast) for answer, each in zip(answers, questions, strict=True)]
 
 
-def _keys_and_more(dialect: str, *, with_folders: bool) -> CompoundSelect[Any]:
+def _keys_and_more(dialect: str, *, with_folders: bool, with_current: bool) -> CompoundSelect[Any]:
     """Rows of several kinds share their columns, and each says once what it is about: in one row for each folder, key
     and environment would stand as often as there are folders."""
     asked = _rows("asked", n=Integer(), hash=Text(), now=BigInteger())
@@ -217,13 +228,12 @@ def _keys_and_more(dialect: str, *, with_folders: bool) -> CompoundSelect[Any]:
         dialect=dialect,
     ).cte("keys")
 
-    def kind(value: _Kind) -> ColumnElement[int]:
-        return literal_column(f"{value:d}")
-
     def meant(number: ColumnElement[int]) -> ColumnElement[int]:
+        if not with_current:
+            return number
         return case(
-            (number == literal_column(f"{_CURRENT[Current.ENVIRONMENT]}"), keys.c.current_environment_id),
-            (number == literal_column(f"{_CURRENT[Current.PROJECT]}"), keys.c.current_project_id),
+            (number == _literal(_CURRENT[Current.ENVIRONMENT]), keys.c.current_environment_id),
+            (number == _literal(_CURRENT[Current.PROJECT]), keys.c.current_project_id),
             else_=number,
         )
 
@@ -231,11 +241,11 @@ def _keys_and_more(dialect: str, *, with_folders: bool) -> CompoundSelect[Any]:
     no_number, no_id, no_text = (cast(null(), kind) for kind in (BigInteger, Uuid, Text))
     parts = [
         select(
-            *(keys.c.n, kind(_Kind.KEY), no_number, no_id),
+            *(keys.c.n, _literal(_KEY), no_number, no_id),
             *(keys.c.told, no_text, no_text, no_text, keys.c.last_used_at, no_number),
         ),
         select(
-            *(places.c.n, kind(_Kind.ENVIRONMENT), environments.c.id, projects.c.organization_id),
+            *(places.c.n, _literal(_ENVIRONMENT), environments.c.id, projects.c.organization_id),
             *(environments.c.name, projects.c.name, no_text, no_text, projects.c.id, no_number),
         )
         .join_from(places, keys, keys.c.n == places.c.n)
@@ -246,7 +256,7 @@ def _keys_and_more(dialect: str, *, with_folders: bool) -> CompoundSelect[Any]:
         lists = _rows("lists", n=Integer(), number=BigInteger(), surface=Text())
         parts.append(
             select(
-                *(lists.c.n, kind(_Kind.FOLDER), folders.c.environment_id, folders.c.id),
+                *(lists.c.n, _literal(_FOLDER), folders.c.environment_id, folders.c.id),
                 *(folders.c.surface, folders.c.type, folders.c.protocol, folders.c.path),
                 *(folders.c.created_at, folders.c.updated_at),
             )
@@ -261,8 +271,18 @@ def _keys_and_more(dialect: str, *, with_folders: bool) -> CompoundSelect[Any]:
     return union_all(*parts)
 
 
+def _literal(number: int) -> ColumnElement[int]:
+    return literal_column(str(number))
+
+
+def _array(values: Iterable[object]) -> str:
+    """As PostgreSQL reads one: of numbers and words, which need no quotes. For lists asyncpg looks at each item five
+    times."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
 def _rows(name: str, **columns: TypeEngine[Any]) -> TableValuedAlias:
-    """A table of one array for each column; the parameters are `name_column`."""
-    arrays = [bindparam(f"{name}_{each}", type_=ARRAY(kind)) for each, kind in columns.items()]
+    """A table of one array for each column; the parameters are `name_column`, as `_array` writes them."""
+    arrays = [cast(bindparam(f"{name}_{each}", type_=Text), ARRAY(kind)) for each, kind in columns.items()]
     names = [column(each, kind) for each, kind in columns.items()]
     return func.unnest(*arrays).table_valued(*names).render_derived(name=name)

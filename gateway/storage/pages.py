@@ -107,9 +107,9 @@ def slice_page(rows: Iterable[T], key: Callable[[T], Any], window: Window[Any]) 
     """The page of a list that is in memory whole, in its order: the same rule as `fetch_pages`."""
     if window.after is None and window.before is None:
         whole = tuple(rows)
-        return (
-            Page(whole, False, False) if len(whole) <= window.limit else _cut(whole, window, below=False, above=False)
-        )
+        if len(whole) <= window.limit:
+            return Page(whole, False, False)
+        return _cut(whole, window, below=False, above=False)
     below = above = False
     inside: list[T] = []
     for row in rows:

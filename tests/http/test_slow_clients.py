@@ -17,6 +17,7 @@ from aiohttp import web
 
 from gateway.app import open_application
 from gateway.http.protocol import Server
+from gateway.http.shortcuts import Shortcuts
 from gateway.server import listening, server_options
 from gateway.settings import load_settings
 from gateway.storage.engine import Database
@@ -209,7 +210,8 @@ async def test_an_answer_that_is_not_read(serve: Serve) -> None:
 async def test_the_rest_of_an_answer_that_is_not_read_before_the_end() -> None:
     """Of what is left in the service's own buffer when it closes, no client can make sure that there is some."""
     settings = load_settings(response_send_timeout=5)
-    server = Server(web.Server(health), server_options(settings), asyncio.get_running_loop())
+    shortcuts = Shortcuts(web.Application())
+    server = Server(web.Server(health), shortcuts, server_options(settings), asyncio.get_running_loop())
     connection, transport = server(), ClosingTransport()
     for now, is_dropped in ((100.0, False), (104.0, False), (106.0, True)):
         connection.check(now, transport)

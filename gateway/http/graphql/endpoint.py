@@ -13,6 +13,7 @@ from gateway.access import Caller
 from gateway.callers import CallerService
 from gateway.errors import GatewayError, InvalidInput, MethodNotAllowed, NotAcceptable
 from gateway.http.authentication import find_in_header
+from gateway.http.bodies import has_arrived
 from gateway.http.boundary import LOG_FIELDS_KEY, REQUEST_ID_KEY
 from gateway.http.connection import stream_headers
 from gateway.http.failures import GRAPHQL_PATH
@@ -21,8 +22,8 @@ from gateway.http.graphql.documents import BoundedTexts
 from gateway.http.graphql.errors import RequestRefused, render_error
 from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, best_media_type
 from gateway.http.graphql.persisted import given_id
-from gateway.http.graphql.request import GraphQLRequest, read_request
-from gateway.http.graphql.runner import Answer, Prepared, Runner
+from gateway.http.graphql.request import GraphQLRequest, read_arrived_request, read_request
+from gateway.http.graphql.runner import Answer, Known, Prepared, Runner
 from gateway.http.graphql.sse import HEADERS as EVENT_STREAM_HEADERS
 from gateway.http.graphql.sse import LAST_EVENT_ID, EventStream, refused_answers
 from gateway.http.graphql.sse import MEDIA_TYPE as EVENT_STREAM
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 # Characters of a name that may be anything.
 _MAX_LOGGED: Final = 256
 _METHODS: Final = ("GET", "POST", "HEAD")
+_OFFERED: Final[tuple[str, ...]] = (JSON, GRAPHQL_RESPONSE, EVENT_STREAM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class _Visit(NamedTuple):
     ahead: ReadAhead = NOTHING_AHEAD
     rate_limit: RateLimitState | None = None
     sent: GraphQLRequest | GatewayError | None = None
+    known: Known | None = None
 
 
 class _Served(NamedTuple):
@@ -145,11 +148,11 @@ class GraphQLEndpoint:
         return Reply(status, body, f"{media_type}; charset=utf-8", headers)
 
     def _negotiate(self, request: web.Request) -> str:
-        offered: tuple[str, ...] = (JSON, GRAPHQL_RESPONSE, EVENT_STREAM)
+        offered = _OFFERED
         if request.method in ("GET", "HEAD") and self._graphiql is not None and not request.query_string:
             offered = (*offered, HTML)
         # Of several headers with the same name, HTTP makes one list.
-        media_type = best_media_type(", ".join(request.headers.getall(hdrs.ACCEPT, [])), offered)
+        media_type = best_media_type(", ".join(request.headers.getall(hdrs.ACCEPT, ())), offered)
         if media_type is None:
             raise NotAcceptable
         if request.method not in _METHODS:
@@ -161,18 +164,19 @@ class GraphQLEndpoint:
         credential = find_in_header(request)
         if credential is None:
             return _Visit()
-        sent = await self._arrived(request)
-        forecast = self._runner.forecast(sent) if isinstance(sent, GraphQLRequest) else NO_FORECAST
+        sent = self._arrived(request)
+        known = self._runner.recall(sent) if isinstance(sent, GraphQLRequest) else None
+        forecast = NO_FORECAST if known is None else known.forecast
         admitted = await self._callers.admit(credential.key, credential.found_in, forecast)
         rate_limit = await self._throttle.hit(admitted.caller) if self._throttle else None
-        return _Visit(admitted.caller, admitted.ahead, rate_limit, sent)
+        return _Visit(admitted.caller, admitted.ahead, rate_limit, sent, known)
 
-    async def _arrived(self, request: web.Request) -> GraphQLRequest | GatewayError | None:
+    def _arrived(self, request: web.Request) -> GraphQLRequest | GatewayError | None:
         """What was sent, where all of it is here; or what is to be said about it when the key is checked."""
-        if not request.content.is_eof() or hdrs.CONTENT_ENCODING in request.headers:
+        if not has_arrived(request) or hdrs.CONTENT_ENCODING in request.headers:
             return None
         try:
-            return await read_request(request, self._options.max_body_size)
+            return read_arrived_request(request, self._options.max_body_size)
         except GatewayError as error:
             return error
 
@@ -193,7 +197,7 @@ class GraphQLEndpoint:
         if sent is None:
             sent = await read_request(request, self._options.max_body_size)
         try:
-            prepared = self._runner.prepare(sent, visit.caller)
+            prepared = self._runner.prepare(sent, visit.caller, visit.known)
         except Exception:
             # As the client names them: who looks for a refused request has nothing else.
             given = {"operation": sent.operation_name, "document_id": given_id(sent)}

@@ -8,16 +8,16 @@ from typing import Any, Final, NamedTuple
 from aiohttp import hdrs, web
 
 from gateway.errors import InvalidInput, ParseError, UnsupportedMediaType
-from gateway.http.bodies import read_limited
+from gateway.http.bodies import read_arrived, read_limited
 from gateway.http.graphql.negotiation import JSON, charset_of
 from gateway.http.json import decode_json
 
 # Of the draft on persisted documents, and of Relay.
 _DOCUMENT_IDS: Final = ("documentId", "doc_id")
-_MEMBERS: Final = (
-    *((name, str, "a string") for name in ("query", "operationName", *_DOCUMENT_IDS)),
-    *((name, dict, "an object") for name in ("variables", "extensions")),
-)
+_MEMBERS: Final[dict[str, tuple[type, str]]] = {
+    **dict.fromkeys(("query", "operationName", *_DOCUMENT_IDS), (str, "a string")),
+    **dict.fromkeys(("variables", "extensions"), (dict, "an object")),
+}
 
 
 class GraphQLRequest(NamedTuple):
@@ -34,10 +34,26 @@ async def read_request(request: web.Request, max_body_size: int) -> GraphQLReque
     """From the URL for GET and HEAD, else from the body. Raises a GatewayError."""
     if request.method in ("GET", "HEAD"):
         return check_request(_from_query(request))
+    _check_media_type(request)
+    return _from_body(await read_limited(request, max_body_size))
+
+
+def read_arrived_request(request: web.Request, max_body_size: int) -> GraphQLRequest:
+    """The same of a request that is here whole."""
+    if request.method in ("GET", "HEAD"):
+        return check_request(_from_query(request))
+    _check_media_type(request)
+    return _from_body(read_arrived(request, max_body_size))
+
+
+def _check_media_type(request: web.Request) -> None:
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
     if not _is_json(content_type):
         raise UnsupportedMediaType(content_type)
-    return check_request(_decode(await read_limited(request, max_body_size), "the request body"))
+
+
+def _from_body(body: bytes) -> GraphQLRequest:
+    return check_request(_decode(body, "the request body"))
 
 
 # Clients send few of them, each over and over.
@@ -76,10 +92,10 @@ def check_request(body: Any) -> GraphQLRequest:
         raise InvalidInput("Batching is off: the request body must be one object, not a list.")
     if not isinstance(body, dict):
         raise InvalidInput("The request body must be a JSON object.")
-    for name, kind, spelled in _MEMBERS:
-        value = body.get(name)
-        if value is not None and not isinstance(value, kind):
-            raise InvalidInput(f"'{name}' must be {spelled}.", attr=name)
+    for name, value in body.items():
+        expected = _MEMBERS.get(name)
+        if expected is not None and value is not None and not isinstance(value, expected[0]):
+            raise InvalidInput(f"'{name}' must be {expected[1]}.", attr=name)
     return GraphQLRequest(
         query=body.get("query"),
         operation_name=body.get("operationName") or None,

@@ -25,11 +25,11 @@ from gateway.http.graphql.errors import (
     render_execution_error,
 )
 from gateway.http.graphql.limits import LimitExceeded, Limits, check_variables
-from gateway.http.graphql.persisted import DocumentSource
+from gateway.http.graphql.persisted import Asked, DocumentSource
 from gateway.http.graphql.request import GraphQLRequest
 from gateway.http.json import encode_json
 from gateway.model import RateLimitState
-from gateway.storage.ahead import NO_FORECAST, NOTHING_AHEAD, Forecast, ReadAhead
+from gateway.storage.ahead import NOTHING_AHEAD, Forecast, ReadAhead
 from schema.connections import MAX_PAGE_SIZE
 from schema.context import Context, Services
 from schema.forecast import OperationForecast
@@ -45,6 +45,20 @@ class RunnerOptions:
     introspection: Literal["public", "key", "off"]
     max_validation_errors: int
     document_cache_size: int
+
+
+class Known(NamedTuple):
+    """What a request means, where its document has passed before."""
+
+    request: GraphQLRequest
+    asked: Asked
+    document: Document[OperationForecast]
+    operation: Operation[OperationForecast]
+
+    @property
+    def forecast(self) -> Forecast:
+        """What it will probably read."""
+        return self.operation.forecast.of(self.request.variables)
 
 
 class Prepared(NamedTuple):
@@ -90,30 +104,34 @@ class Runner:
             schema, limits, options.max_validation_errors, MAX_PAGE_SIZE, OperationForecast, options.document_cache_size
         )
 
-    def prepare(self, request: GraphQLRequest, caller: Caller | None) -> Prepared:
-        """All that can be said before anything runs. Raises RequestRefused or a GatewayError."""
-        asked = self._source.find(request)
+    def recall(self, request: GraphQLRequest) -> Known | None:
+        """None where the document is new, or something is wrong with the request: `prepare` says what."""
+        try:
+            asked = self._source.find(request)
+            document = self._documents.known(asked.text)
+            if document is None:
+                return None
+            return Known(request, asked, document, document.operation(request.operation_name))
+        except (RequestRefused, GatewayError):
+            return None
+
+    def prepare(self, request: GraphQLRequest, caller: Caller | None, known: Known | None = None) -> Prepared:
+        """All that can be said before anything runs; `known` as `recall` says. Raises RequestRefused or a GatewayError."""
+        asked = self._source.find(request) if known is None else known.asked
         try:
             check_variables(request.variables, self._limits)
-            document = self._documents.get(asked.text, hide_suggestions=caller is None)
+            if known is None:
+                document = self._documents.get(asked.text, hide_suggestions=caller is None)
+                operation = document.operation(request.operation_name)
+            else:
+                _, _, document, operation = known
             self._source.learn(asked)
-            operation = document.operation(request.operation_name)
             if document.introspects:
                 self._check_introspection(caller)
             operation.size.check(request.variables, self._limits)
         except LimitExceeded as exceeded:
             raise RequestRefused([exceeded.error()], TOO_COMPLEX) from None
         return Prepared(request, document, operation, asked.document_id)
-
-    def forecast(self, request: GraphQLRequest) -> Forecast:
-        """What the request will probably read, where its document is known. Refuses nothing: `prepare` does."""
-        try:
-            document = self._documents.known(self._source.find(request).text)
-            if document is None:
-                return NO_FORECAST
-            return document.operation(request.operation_name).forecast.of(request.variables)
-        except (RequestRefused, GatewayError):
-            return NO_FORECAST
 
     def context(
         self,
