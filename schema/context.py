@@ -15,9 +15,9 @@ from gateway.changes import ChangeService
 from gateway.cursors import CursorSigner
 from gateway.errors import GatewayError, InvalidInput, NotAuthenticated
 from gateway.folders import FolderService
-from gateway.model import Environment, Folder, RateLimitState, Surface
+from gateway.model import Environment, Folder, Page, RateLimitState, Surface, Window
 from gateway.storage.ahead import NOTHING_AHEAD, ReadAhead
-from gateway.storage.directory import Directory
+from gateway.storage.directory import Directory, EnvironmentKey
 from schema.ids import ENVIRONMENT, PROJECT, raw_id
 from schema.loaders import Loaders
 
@@ -112,6 +112,16 @@ class Context:
 
     async def _read_folders(self, place: PlaceRef, surface: Surface, use: Callable[[Sequence[Folder]], T]) -> T:
         return use(await self.load.place.load(await self.read_grant(place, surface)))
+
+    def with_environments(
+        self, window: Window[EnvironmentKey], use: Callable[[Page[Environment]], T]
+    ) -> T | Awaitable[T]:
+        """What `use` makes of a page of those that the caller may reach: at once, where it was read along with the key."""
+        page = self._ahead.first_environments(self.caller.reach(), window)
+        return self._read_environments(window, use) if page is None else use(page)
+
+    async def _read_environments(self, window: Window[EnvironmentKey], use: Callable[[Page[Environment]], T]) -> T:
+        return use(await self.load.environment_page.load(window))
 
     async def reachable_environment(self, text: str) -> Environment | None:
         """By number, Node id or `@current`; None where the caller may not reach it, or it is not there."""

@@ -8,7 +8,7 @@ read, and of two fields that fail another one would come first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,14 +25,19 @@ from graphql import (
     VariableNode,
 )
 
-from gateway.access import PlaceRef
+from gateway.access import PlaceRef, parse_number
 from gateway.errors import InvalidInput
 from gateway.model import Surface
 from gateway.storage.ahead import NO_FORECAST, Forecast
+from schema.connections import MAX_PAGE_SIZE
 from schema.context import place_or_current
 
 _LISTS: Final = frozenset({"persistedFolders", "persistedFolderByType"})
 _ENVIRONMENT: Final = "environment"
+_VIEWER: Final = "viewer"
+_ENVIRONMENTS: Final = "environments"
+# What else reads something below the viewer.
+_READING: Final = frozenset({"currentEnvironment", "persistedFolders"})
 # They read nothing that a list beside them has to wait for.
 _OTHERS: Final = frozenset({"viewer", "rateLimit", "__typename"})
 _KNOWN: Final = _LISTS | _OTHERS | {_ENVIRONMENT}
@@ -59,6 +64,26 @@ class _Ask:
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class _PageAsk:
+    """The first environments of the viewer, and the surfaces on which folders will be read in each."""
+
+    first: _Value
+    surfaces: Sequence[_Value]
+
+    def forecast(self, variables: Mapping[str, Any]) -> Forecast:
+        first = self.first(variables)
+        if first is None:
+            first = MAX_PAGE_SIZE
+        elif isinstance(first, str):
+            # As a document has it.
+            first = parse_number(first)
+        if not isinstance(first, int) or not 1 <= first <= MAX_PAGE_SIZE:
+            return NO_FORECAST
+        surfaces = {_surface(each(variables)) for each in self.surfaces}
+        return Forecast(surfaces=tuple(surfaces), has_several=True, page=first)
+
+
 class OperationForecast:
     """Of one validated operation."""
 
@@ -67,16 +92,16 @@ class OperationForecast:
             definition.variable.name.value: _constant(definition.default_value)
             for definition in operation.variable_definitions or ()
         }
+        fields = [*_fields(operation.selection_set)]
         self._asks: list[_Ask] = []
-        for selection in operation.selection_set.selections:
-            if operation.operation is OperationType.MUTATION:
-                if isinstance(selection, FieldNode):
-                    self._asks += _mutation_asks(selection, defaults)
-            elif not isinstance(selection, FieldNode) or selection.name.value not in _KNOWN:
-                self._asks = []
-                break
-            else:
-                self._asks += _query_asks(selection, defaults)
+        self._page: _PageAsk | None = None
+        if operation.operation is OperationType.MUTATION:
+            self._asks = [ask for field in fields for ask in _mutation_asks(field, defaults)]
+        elif len(fields) == len(operation.selection_set.selections) and _KNOWN.issuperset(map(_name, fields)):
+            self._asks = [ask for field in fields for ask in _query_asks(field, defaults)]
+            viewers = [field for field in fields if _name(field) == _VIEWER]
+            if not self._asks and len(viewers) == 1:
+                self._page = _page_ask(viewers[0], defaults)
         self._constant = None if defaults else self._of({})
 
     def of(self, variables: Mapping[str, Any]) -> Forecast:
@@ -84,28 +109,53 @@ class OperationForecast:
         return self._of(variables) if self._constant is None else self._constant
 
     def _of(self, variables: Mapping[str, Any]) -> Forecast:
+        if self._page is not None:
+            return self._page.forecast(variables)
         places, surfaces = [], set()
         for ask in self._asks:
             place = ask.place(variables)
             if place is not None:
                 places.append(place)
                 if ask.surface is not None:
-                    name = ask.surface(variables)
-                    surfaces.add(_SURFACES.get(name, Surface.WEB) if isinstance(name, str) else Surface.WEB)
+                    surfaces.add(_surface(ask.surface(variables)))
         return Forecast.at(places, surfaces, has_several=len(self._asks) > 1) if places else NO_FORECAST
 
 
 def _query_asks(field: FieldNode, defaults: Mapping[str, Any]) -> Iterator[_Ask]:
     arguments = _arguments(field)
-    name = field.name.value
+    name = _name(field)
     if name in _LISTS:
         yield _ask(arguments, defaults, with_folders=True)
     elif name == _ENVIRONMENT:
         number = {"environmentId": arguments["id"]} if "id" in arguments else {}
         yield _ask(number, defaults)
         for inner in _fields(field.selection_set):
-            if inner.name.value in _LISTS:
+            if _name(inner) in _LISTS:
                 yield _ask(number | _arguments(inner), defaults, with_folders=True)
+
+
+def _page_ask(viewer: FieldNode, defaults: Mapping[str, Any]) -> _PageAsk | None:
+    """None where anything else below the viewer is to be read, or may be."""
+    fields = [*_fields(viewer.selection_set)]
+    lists = [field for field in fields if _name(field) == _ENVIRONMENTS]
+    if viewer.selection_set is None or len(fields) != len(viewer.selection_set.selections) or len(lists) != 1:
+        return None
+    arguments = _arguments(lists[0])
+    if not _READING.isdisjoint(map(_name, fields)) or not arguments.keys() <= {"first"}:
+        return None
+    parts = [*_fields(lists[0].selection_set)]
+    if any(_name(part) == "totalCount" for part in parts):
+        return None
+    nodes = [part for part in parts if _name(part) == "nodes"]
+    edges = [part for part in parts if _name(part) == "edges"]
+    nodes += [inner for edge in edges for inner in _fields(edge.selection_set) if _name(inner) == "node"]
+    surfaces = [
+        _value(_arguments(inner).get("surface"), defaults)
+        for node in nodes
+        for inner in _fields(node.selection_set)
+        if _name(inner) in _LISTS
+    ]
+    return _PageAsk(_value(arguments.get("first"), defaults), surfaces)
 
 
 def _mutation_asks(field: FieldNode, defaults: Mapping[str, Any]) -> Iterator[_Ask]:
@@ -133,6 +183,10 @@ def _ask(arguments: Mapping[str, ValueNode], defaults: Mapping[str, Any], *, wit
     )
 
 
+def _name(field: FieldNode) -> str:
+    return field.name.value
+
+
 def _fields(selection_set: SelectionSetNode | None) -> Iterator[FieldNode]:
     for selection in selection_set.selections if selection_set else ():
         if isinstance(selection, FieldNode):
@@ -154,6 +208,10 @@ def _value(node: ValueNode | None, defaults: Mapping[str, Any]) -> _Value:
 
 def _constant(node: ValueNode | None) -> Any:
     return node.value if isinstance(node, (StringValueNode, IntValueNode, EnumValueNode)) else None
+
+
+def _surface(value: Any) -> Surface:
+    return _SURFACES.get(value, Surface.WEB) if isinstance(value, str) else Surface.WEB
 
 
 def _id(value: Any) -> str | None:

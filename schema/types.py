@@ -13,8 +13,8 @@ from gateway import model
 from gateway.access import Caller, PlaceRef, Scope
 from gateway.cursors import Words
 from gateway.execution import InstancesOf
-from gateway.model import FolderFilter, FolderKey, FolderType, Surface, Timestamp, Window
-from gateway.storage.directory import environment_key
+from gateway.model import FolderFilter, FolderKey, FolderType, Page, Surface, Timestamp, Window
+from gateway.storage.directory import EnvironmentKey, environment_key
 from gateway.storage.folders import FolderListing, folder_key
 from gateway.storage.pages import slice_page
 from schema import enums as enums  # noqa: PLC0414  # gives the enums their GraphQL names before a type uses one
@@ -270,17 +270,20 @@ async def _current_environment(info: Info) -> Environment | None:
     return shown(await info.context.reachable_environment("@current"))
 
 
-async def _viewer_environments(
+def _viewer_environments(
     self: Caller, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
 ) -> EnvironmentConnection:
-    load = info.context.load
-    cursors = info.context.cursors.bind("Viewer.environments", str(self.user_id))
-    window: Window[tuple[int]] = window_of(cursors, _number_key, first, after, last, before)
-    page = await load.environment_page.load(window)
-    return shown(Connection(page, cursors, environment_key, lambda: load.environment_count.load(None)))
+    context = info.context
+    cursors = context.cursors.bind("Viewer.environments", str(self.user_id))
+    window: Window[EnvironmentKey] = window_of(cursors, _number_key, first, after, last, before)
+
+    def connect(page: Page[model.Environment]) -> Connection[model.Environment]:
+        return Connection(page, cursors, environment_key, lambda: context.load.environment_count.load(None))
+
+    return shown(context.with_environments(window, connect))
 
 
-def _number_key(number: int) -> tuple[int]:
+def _number_key(number: int) -> EnvironmentKey:
     return (number,)
 
 

@@ -68,6 +68,31 @@ async def test_answers_are_the_same_as_without(client: ClientSession, key: str) 
         await assert_same_twice(client, _KEYS[key], document, {})
 
 
+# As above.
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("key", _KEYS)
+async def test_pages_of_environments_are_the_same_as_without(client: ClientSession, key: str) -> None:
+    await _fill(client)
+    page_info = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+    lists = f"id name a: persistedFolders {_LIST} b: persistedFolders(surface: DESKTOP) {_LIST}"
+    for viewer in (
+        *(f"environments{first} {{ nodes {{ {lists} }} {page_info} }}" for first in ("", "(first: 1)", "(first: 100)")),
+        f"id scopes environments(first: 2) {{ edges {{ cursor node {{ {lists} }} }} {page_info} }}",
+        f"environments(first: 2) {{ nodes {{ c: persistedFolders(first: 0) {{ totalCount }} {lists} }} }}",
+        "environments(last: 1) { nodes { id } } email",
+        f"environments(first: 0) {{ nodes {{ id }} {page_info} }} email",
+        f"environments {{ totalCount nodes {{ persistedFolderByType(type: HOME) {{ path }} }} {page_info} }}",
+        "environments(first: 1) { nodes { id } } a: environments(first: 2) { nodes { id } }",
+        "currentEnvironment { id } environments(first: 1) { nodes { id } }",
+        "... on Viewer { environments(first: 1) { nodes { id } } }",
+    ):
+        await assert_same_twice(client, _KEYS[key], f"{{ viewer {{ {viewer} }} }} # {key}", {})
+        query = f"query($first: Int = 1) {{ viewer {{ {viewer.replace('(first: 1)', '(first: $first)')} }} }} # {key}"
+        for variables in ({"first": each} for each in (1, 2, None, 101, "1", 1.0, True)):
+            await assert_same_twice(client, _KEYS[key], query, variables)
+
+
 @pytest.mark.parametrize(
     "variables",
     [

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from gateway.access import CURRENT, Grant, PlaceRef, parse_number
-from gateway.model import Environment, Folder, Surface
+from gateway.access import CURRENT, Grant, PlaceRef, Reach, parse_number
+from gateway.model import Environment, Folder, Page, Surface, Window
 
 
 class Current(Enum):
@@ -24,7 +24,8 @@ class Current(Enum):
 
 
 class Forecast(NamedTuple):
-    """Environments by number, or else a current one; and on which surfaces folders will be read there.
+    """Environments by number, or else a current one, or else the first `page` of those that the key may reach; and on
+    which surfaces folders will be read there.
 
     `has_several` tells that more than one field will read.
     """
@@ -33,6 +34,7 @@ class Forecast(NamedTuple):
     current: Current | None = None
     surfaces: tuple[Surface, ...] = ()
     has_several: bool = False
+    page: int | None = None
 
     @classmethod
     def at(
@@ -52,9 +54,9 @@ NO_FORECAST: Final = Forecast()
 
 
 class ReadAhead:
-    """`environments` has all that were asked for by number, None where there is none."""
+    """`environments` has all that were foreseen, by number; None where there is none. Those of a page are in order."""
 
-    __slots__ = ("_folders", "_surfaces", "_user_id", "environments", "has_several")
+    __slots__ = ("_folders", "_page", "_surfaces", "_user_id", "environments", "has_several")
 
     def __init__(
         self,
@@ -68,6 +70,17 @@ class ReadAhead:
         self.has_several = forecast.has_several
         self._folders = folders
         self.environments = environments
+        self._page = forecast.page
+
+    def first_environments(self, reach: Reach, window: Window[Any]) -> Page[Environment] | None:
+        """The page, where it is the one that was read; None where it has to be."""
+        if self._page is None or window != Window(self._page) or reach.user_id != self._user_id:
+            return None
+        if reach.environments is not None or reach.organizations is not None:
+            return None
+        # One more was read: it tells that there is one.
+        found = [each for each in self.environments.values() if each is not None]
+        return Page(tuple(found[: self._page]), len(found) > self._page, has_previous=False)
 
     def folders_at(self, grant: Grant) -> Sequence[Folder]:
         """As `FolderStore.in_places`, of a place that was read. Raises LookupError of any other."""

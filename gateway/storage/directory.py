@@ -7,19 +7,20 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Select, Uuid, bindparam, func, or_, select, update
+from sqlalchemy import Column, Select, Uuid, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Reach
 from gateway.model import Environment, Page, Timestamp, Window
 from gateway.storage.ahead import NO_FORECAST, Forecast
 from gateway.storage.engine import Database
-from gateway.storage.key_lookup import Found, KeyLookup
+from gateway.storage.key_lookup import KeyLookup
+from gateway.storage.key_questions import Found
 from gateway.storage.key_records import KeyRecord
 from gateway.storage.pages import KeysetQuery, PreparedPages, fetch_pages
-from gateway.storage.records import ENVIRONMENTS, environment_from, environment_of, environments_by_number
+from gateway.storage.records import ENVIRONMENTS, environment_from, environment_of, environments_by_number, is_members
 from gateway.storage.statements import any_of
-from gateway.storage.tables import api_keys, environments, memberships, organizations, projects, users
+from gateway.storage.tables import api_keys, environments, organizations, projects, users
 
 EnvironmentKey = tuple[int]
 
@@ -117,7 +118,7 @@ def _reachable(reach: Reach) -> Select[Any]:
 
 
 def _narrow(statement: Select[Any], reach: Reach) -> Select[Any]:
-    statement = statement.where(_is_members(reach.user_id))
+    statement = statement.where(is_members(reach.user_id))
     if reach.environments is not None:
         statement = statement.where(environments.c.id.in_(_limit(environments.c.id, reach.environments)))
     if reach.organizations is not None:
@@ -127,17 +128,12 @@ def _narrow(statement: Select[Any], reach: Reach) -> Select[Any]:
 
 def _reachable_by_parameters(has_environments: bool, has_organizations: bool, dialect: str) -> Select[Any]:
     """As `_reachable`, for any reach with such limits."""
-    statement = ENVIRONMENTS.where(_is_members(bindparam("user_id", type_=Uuid)))
+    statement = ENVIRONMENTS.where(is_members(bindparam("user_id", type_=Uuid)))
     if has_environments:
         statement = statement.where(any_of(environments.c.id, "environments", dialect))
     if has_organizations:
         statement = statement.where(any_of(projects.c.organization_id, "organizations", dialect))
     return statement
-
-
-def _is_members(user_id: Any) -> ColumnElement[bool]:
-    theirs = select(memberships.c.organization_id).where(memberships.c.user_id == user_id)
-    return projects.c.organization_id.in_(theirs)
 
 
 @lru_cache(maxsize=256)

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 
 from gateway.model import Environment, Folder, FolderType, Project, Surface
 from gateway.storage.statements import any_of
-from gateway.storage.tables import environments, folders, projects
+from gateway.storage.tables import environments, folders, memberships, projects
 
 ENVIRONMENT_COLUMNS: Final = (
     environments.c.id,
@@ -33,6 +33,19 @@ new_folder: Callable[[tuple[Any, ...]], Folder] = partial(tuple.__new__, Folder)
 def environments_by_number(dialect: str) -> Select[Any]:
     """Those of `numbers`."""
     return ENVIRONMENTS.where(any_of(environments.c.id, "numbers", dialect))
+
+
+def first_environments(user_id: Any, most: Any) -> Select[Any]:
+    """Those of the user's organizations with the lowest numbers."""
+    # Joined, where `is_members` has a subquery: that would not know a user who stands further out.
+    theirs = ENVIRONMENTS.join(memberships, memberships.c.organization_id == projects.c.organization_id)
+    return theirs.where(memberships.c.user_id == user_id).order_by(environments.c.id).limit(most)
+
+
+def is_members(user_id: Any) -> ColumnElement[bool]:
+    """Whether a project is one of the user's organizations'."""
+    theirs = select(memberships.c.organization_id).where(memberships.c.user_id == user_id)
+    return projects.c.organization_id.in_(theirs)
 
 
 def folders_in_places(dialect: str) -> Select[Any]:

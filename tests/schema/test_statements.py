@@ -160,9 +160,21 @@ async def test_an_upsert_is_one_statement(client: ClientSession) -> None:
     assert counts == [3, 2, 2, 2]
 
 
-@pytest.mark.parametrize("name", ["lists of places", "lists of one place", "folders by type", "environments"])
+DOCUMENTS_READ_WITH_THE_KEY: Final = {
+    **{
+        name: DOCUMENTS[name](_MANY)
+        for name in ("lists of places", "lists of one place", "folders by type", "environments")
+    },
+    "lists of a page": (
+        "query($first: Int) { viewer { id environments(first: $first) { pageInfo { hasNextPage } edges { node { "
+        "name persistedFolders { nodes { path environment { name } } } persistedFolderByType(type: HOME, surface: DESKTOP) { path } } } } } }"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS_READ_WITH_THE_KEY)
 async def test_what_a_known_document_reads_comes_with_the_key(many: ClientSession, name: str) -> None:
-    document = DOCUMENTS[name](_MANY) + " # known"
+    document = DOCUMENTS_READ_WITH_THE_KEY[name] + " # known"
     await execute(many, document, ADA)
     with counted_statements() as sent:
         await execute(many, document, ADA)

@@ -13,7 +13,7 @@ from gateway.access import PlaceRef
 from gateway.errors import Unavailable
 from gateway.folders import system_clock
 from gateway.keys import hash_key
-from gateway.model import FolderDraft, FolderType, Surface
+from gateway.model import FolderDraft, FolderType, Surface, Window
 from gateway.storage.ahead import NO_FORECAST, Forecast
 from gateway.storage.directory import Directory
 from gateway.storage.engine import Database
@@ -153,6 +153,10 @@ async def test_keys_of_many_requests_are_told_apart(database: Database) -> None:
         Forecast.at([PlaceRef(text, is_project) for text in texts], surfaces)
         for texts, is_project, surfaces in product(places, (True, False), ([], [Surface.WEB], [*Surface]))
     ]
+    forecasts += [
+        Forecast(page=count, surfaces=surfaces, has_several=True)
+        for count, surfaces in product((1, 2, 100), ((), (Surface.DESKTOP,), (*Surface,)))
+    ]
     values = [value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)]
     assert {ADA, GRACE, EVE} < {*values}
     questions = [(hash_key(key), forecast) for key, forecast in product([*values, "phx_unknown"], forecasts)]
@@ -168,7 +172,8 @@ async def test_keys_of_many_requests_are_told_apart(database: Database) -> None:
             for surface in forecast.surfaces
             if environment is not None and record.caller.may_reach(environment) and "*" in record.caller.scopes
         ]
-        return record, ahead.environments, [(each, ahead.folders_at(each)) for each in grants]
+        page = forecast.page and ahead.first_environments(record.caller.reach(), Window(forecast.page))
+        return record, ahead.environments, [(each, ahead.folders_at(each)) for each in grants], page
 
     alone = [await ask(*question) for question in questions]
     with counted_statements() as sent:
@@ -179,3 +184,9 @@ async def test_keys_of_many_requests_are_told_apart(database: Database) -> None:
     folders = {folder.path for each in together if each for _, places in each[2] for folder in places}
     assert folders == {f"{key} {number} {surface}" for key in (ADA, GRACE) for number in (1, 3) for surface in Surface}
     assert None in together
+    for each, (_, forecast) in zip(together, questions, strict=True):
+        if each is not None and forecast.page is not None:
+            caller = each[0].caller
+            [expected] = await directory.pages(caller.reach(), [Window(forecast.page)])
+            # Of a key with limits, no page is read ahead.
+            assert each[3] == (expected if caller.environments is caller.organizations is None else None)

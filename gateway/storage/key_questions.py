@@ -1,0 +1,76 @@
+"""What a request asks of its key, and the answer as its rows come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Final, NamedTuple, Protocol, TypeAlias
+
+from gateway.access import Caller
+from gateway.model import Environment, Folder, Surface, Timestamp
+from gateway.storage.ahead import Current, Forecast, ReadAhead
+from gateway.storage.key_records import KeyRecord
+
+Found: TypeAlias = tuple[KeyRecord, ReadAhead]
+
+_type_of: Final = itemgetter(Folder._fields.index("type"))
+
+
+class Question(NamedTuple):
+    key_hash: str
+    now: Timestamp
+    forecast: Forecast
+
+
+class KeyReader(Protocol):
+    """Reads keys, and with each what was foreseen."""
+
+    async def read(self, questions: Sequence[Question]) -> Sequence[Found | None]:
+        """In their order; None where a key is not valid. Raises Unavailable."""
+
+
+class Answer:
+    """To one question, as far as its rows have come."""
+
+    __slots__ = ("_folders", "environments", "key")
+
+    def __init__(self) -> None:
+        self.key: KeyRecord | None = None
+        self.environments: dict[int, Environment] = {}
+        self._folders: dict[tuple[int, Surface], list[Folder]] = {}
+
+    def add(self, folder: Folder, number: int, surface: Surface) -> None:
+        place = self._folders.get((number, surface))
+        if place is None:
+            self._folders[number, surface] = [folder]
+        else:
+            place.append(folder)
+
+    def found(self, forecast: Forecast) -> Found | None:
+        if self.key is None:
+            return None
+        caller = self.key.caller
+        for place in self._folders.values():
+            place.sort(key=_type_of)
+        if forecast.page is not None:
+            if not reaches_all(caller):
+                forecast = forecast._replace(page=None)
+            numbers: Sequence[int] = sorted(self.environments)
+        else:
+            numbers = numbers_of(caller, forecast)
+        environments = self.environments
+        ahead = {number: environments.get(number) for number in numbers}
+        return self.key, ReadAhead(caller.user_id, forecast, ahead, self._folders)
+
+
+def numbers_of(caller: Caller, forecast: Forecast) -> Sequence[int]:
+    """Of the environments that were foreseen, unless it was a page of them."""
+    if forecast.current is None:
+        return forecast.environments
+    number = caller.current_project_id if forecast.current is Current.PROJECT else caller.current_environment_id
+    return () if number is None else (number,)
+
+
+def reaches_all(caller: Caller) -> bool:
+    """Whether the key has no limits of its own. Of keys that do, a page is not read ahead."""
+    return caller.environments is None and caller.organizations is None
