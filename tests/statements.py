@@ -31,14 +31,14 @@ def counted_statements() -> Iterator[list[str]]:
 
         return fetch_and_record
 
-    async def visit_and_record(connection: Any, work: Any) -> Any:
+    async def visit_and_record(connection: Any, work: Any, *, writes: bool = False) -> Any:
         statements: list[str] = []
 
         def record_and_work(fetch: Any) -> Any:
             return work(lambda statement, arguments: (statements.append(statement), fetch(statement, arguments))[1])
 
         try:
-            return await visit(connection, record_and_work)
+            return await visit(connection, record_and_work, writes=writes)
         finally:
             record(None, None, "; ".join(statements))
 

@@ -123,23 +123,31 @@ class SQLiteConnection(PooledConnection):
         # Executed, fetched and closed in one visit to the connection's thread.
         return await self._driver.execute_fetchall(statement, arguments)  # type: ignore[return-value]  # it is a list
 
-    async def visit(self, work: Callable[[FetchNow], T]) -> T:
-        """Runs `work` in the connection's thread, in one transaction that reads. Raises the driver's own errors.
+    async def visit(self, work: Callable[[FetchNow], T], *, writes: bool = False) -> T:
+        """Runs `work` in the connection's thread, in one transaction. Raises the driver's own errors.
 
         A visit to the thread costs as much as several statements do.
         """
         # The thread holds on to what it returned until it is visited again.
         found: list[T] = []
-        await self._driver._execute(self._visit, work, found)  # type: ignore[no-untyped-call]  # as all that aiosqlite does
+        # A deferred transaction that turns into a writer late fails with "database is locked".
+        begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+        await self._driver._execute(self._visit, begin, work, found)  # type: ignore[no-untyped-call]  # as all that aiosqlite does
         return found.pop()
 
-    def _visit(self, work: Callable[[FetchNow], T], found: list[T]) -> None:
-        execute = self._driver._conn.execute
-        execute("BEGIN")
+    def _visit(self, begin: str, work: Callable[[FetchNow], T], found: list[T]) -> None:
+        driver = self._driver._conn
+        execute = driver.execute
+        execute(begin)
         try:
-            found.append(work(lambda statement, arguments: execute(statement, arguments).fetchall()))
-        finally:
+            done = work(lambda statement, arguments: execute(statement, arguments).fetchall())
             execute("COMMIT")
+        except BaseException:
+            # What fails for want of disk or memory can have ended it already.
+            if driver.in_transaction:
+                execute("ROLLBACK")
+            raise
+        found.append(done)
 
     @property
     def is_closed(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
@@ -44,7 +44,7 @@ _ATTEMPTS: Final = 5
 _BACKOFF_SECONDS: Final = 0.02
 _PATIENCE_SECONDS: Final = 3600.0
 # Of what is gathered from several requests: enough to keep the database busy while its last answer is worked on.
-_READS_AT_ONCE: Final = 2
+_AT_ONCE: Final = 2
 _MOST_GATHERED: Final = 64
 
 
@@ -111,22 +111,30 @@ class Database:
 
         return await _retried(attempt, statement.text)
 
-    async def visit(self, work: Callable[[FetchNow], T]) -> T:
-        """What `work` returns, which reads whatever it wants in one transaction; on SQLite, which has no round trips.
+    async def visit(self, work: Callable[[FetchNow], T], *, writes: bool = False) -> T:
+        """What `work` returns, which runs whatever it wants in one transaction; on SQLite, which has no round trips.
 
-        Raises as `read`.
+        It can run several times, as that of `transaction`, and raises the same.
         """
 
         async def attempt() -> T:
-            async with self._connections.lent() as lent:
+            async with self._turn_to_write() if writes else nullcontext(), self._connections.lent() as lent:
                 assert isinstance(lent, SQLiteConnection)
-                return await lent.visit(work)
+                return await lent.visit(work, writes=writes)
 
         return await _retried(attempt)
 
     def gatherer(self, read: Callable[[Sequence[Q]], Awaitable[Sequence[A]]]) -> Gatherer[Q, A]:
         """Hands to `read` what several requests ask at one moment."""
-        return Gatherer(read, at_once=_READS_AT_ONCE, most=_MOST_GATHERED, patience=self._config.pool_timeout)
+        return self._gatherer(read, _AT_ONCE)
+
+    def write_gatherer(self, write: Callable[[Sequence[Q]], Awaitable[Sequence[A]]]) -> Gatherer[Q, A]:
+        """Hands to `write` what several requests write at one moment."""
+        # SQLite's one writer is who they wait for, in one line or the other.
+        return self._gatherer(write, 1 if self.dialect == SQLITE else _AT_ONCE)
+
+    def _gatherer(self, work: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], at_once: int) -> Gatherer[Q, A]:
+        return Gatherer(work, at_once=at_once, most=_MOST_GATHERED, patience=self._config.pool_timeout)
 
     async def fetch(self, statement: Executable, parameters: Any = None) -> list[Row[Any]]:
         """The rows of one reading statement. Raises Unavailable or StatementFailed."""

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import ColumnElement, Row, Select, Uuid, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import FolderReach, FolderWriteReach, Grant, WriteGrant, project_not_found
@@ -19,18 +19,18 @@ from gateway.model import (
     FolderDraft,
     FolderFilter,
     FolderKey,
-    FolderType,
     Page,
     Surface,
+    Timestamp,
     Window,
 )
 from gateway.storage.directory import reachable_environments
 from gateway.storage.engine import Database
-from gateway.storage.failures import ConstraintViolated
+from gateway.storage.failures import ConstraintViolated, StatementFailed
 from gateway.storage.pages import KeysetQuery, fetch_pages
 from gateway.storage.records import FOLDER_COLUMNS, folder_from, folder_of, folders_in_places
-from gateway.storage.statements import Prepared
 from gateway.storage.tables import folders
+from gateway.storage.upserts import Upsert, later, upsert_writer
 
 _KEY = (folders.c.environment_id, folders.c.surface, folders.c.type)
 
@@ -51,7 +51,7 @@ class FolderStore:
         self._database = database
         self._in_places = database.prepare(folders_in_places(database.dialect))
         self._read = self._in_places.reader()
-        self._upserts = [_upsert(database, count) for count in range(1, len(FolderType) + 1)]
+        self._upserts = database.write_gatherer(upsert_writer(database).write)
 
     async def in_places(self, grants: Sequence[Grant]) -> list[tuple[Folder, ...]]:
         """All folders at each place, by type: three at the most. One statement; the grants are one user's."""
@@ -84,31 +84,19 @@ class FolderStore:
 
     async def upsert(self, grant: WriteGrant, drafts: Sequence[FolderDraft], now: int) -> list[tuple[Folder, bool]]:
         """Each folder and whether it is new, in the order of `drafts`; all or none. Their types must differ."""
-        # The same order in every transaction: two of them cannot wait for each other's rows.
-        ordered = sorted(drafts, key=lambda draft: draft.type)
-        ids = [uuid_utils.compat.uuid7() for _ in ordered]
-        values: dict[str, Any] = {
-            "environment_id": grant.environment.id,
-            "user_id": grant.user_id,
-            "surface": grant.surface.value,
-            "now": now,
-        }
-        for i, (folder_id, draft) in enumerate(zip(ids, ordered, strict=True)):
-            values |= {
-                f"id_{i}": folder_id,
-                f"type_{i}": draft.type.value,
-                f"protocol_{i}": draft.protocol,
-                f"path_{i}": draft.path,
-            }
-        try:
-            rows = await self._database.write(self._upserts[len(drafts) - 1], **values)
-        except ConstraintViolated as error:
-            if not error.is_foreign_key:
-                raise
+        ids = [uuid_utils.compat.uuid7() for _ in drafts]
+        number, surface, at = grant.environment.id, grant.surface, Timestamp(now)
+        new = [
+            Folder(folder_id, number, surface, draft.type, draft.protocol, draft.path, at, at)
+            for folder_id, draft in zip(ids, drafts, strict=True)
+        ]
+        stored = await self._upserts.ask(Upsert(grant, new))
+        if isinstance(stored, ConstraintViolated) and stored.is_foreign_key:
             # The environment went away meanwhile.
-            raise project_not_found() from None
-        by_type = {folder.type: (folder, folder.id in ids) for folder in map(folder_from, map(self._read, rows))}
-        return [by_type[draft.type] for draft in drafts]
+            raise project_not_found()
+        if isinstance(stored, StatementFailed):
+            raise stored
+        return [(folder, folder.id in ids) for folder in stored]
 
     async def update(
         self,
@@ -122,7 +110,7 @@ class FolderStore:
         values: dict[str, Any] = {
             name: value for name in ("type", "protocol", "path") if (value := getattr(changes, name)) is not None
         }
-        statement = update(folders).values(**values, updated_at=_later(now)).returning(*FOLDER_COLUMNS)
+        statement = update(folders).values(**values, updated_at=later(now)).returning(*FOLDER_COLUMNS)
         try:
             return await self._change_one(statement, access, folder_id, expected_updated_at)
         except ConstraintViolated as error:
@@ -164,35 +152,6 @@ class FolderStore:
         return await self._database.transaction(work)
 
 
-def _upsert(database: Database, count: int) -> Prepared:
-    """Of so many folders at one place."""
-    insert = database.insert(folders).values(
-        [
-            {
-                "environment_id": bindparam("environment_id"),
-                "id": bindparam(f"id_{i}", type_=Uuid),
-                "user_id": bindparam("user_id", type_=Uuid),
-                "surface": bindparam("surface"),
-                "type": bindparam(f"type_{i}"),
-                "protocol": bindparam(f"protocol_{i}"),
-                "path": bindparam(f"path_{i}"),
-                "created_at": bindparam("now"),
-                "updated_at": bindparam("now"),
-            }
-            for i in range(count)
-        ]
-    )
-    changed = insert.on_conflict_do_update(
-        index_elements=[folders.c.environment_id, folders.c.user_id, folders.c.surface, folders.c.type],
-        set_={
-            "protocol": insert.excluded.protocol,
-            "path": insert.excluded.path,
-            "updated_at": _later(insert.excluded.updated_at),
-        },
-    )
-    return database.prepare(changed.returning(*FOLDER_COLUMNS))
-
-
 def folder_key(folder: Folder) -> FolderKey:
     """The place of a folder in a list over several places."""
     return FolderKey(folder.environment_id, folder.surface, folder.type)
@@ -228,11 +187,6 @@ def _listed(listing: FolderListing, *columns: ColumnElement[Any]) -> Select[Any]
     if listing.filter.types is not None:
         statement = statement.where(folders.c.type.in_(listing.filter.types))
     return statement
-
-
-def _later(now: Any) -> ColumnElement[int]:
-    """`now`, or just after the last change where the clock stands or runs back: each change gets its own time."""
-    return case((now > folders.c.updated_at, now), else_=folders.c.updated_at + 1)
 
 
 def _folder(row: Row[Any]) -> Folder:

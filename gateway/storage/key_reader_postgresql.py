@@ -12,14 +12,11 @@ from sqlalchemy import (
     CompoundSelect,
     Integer,
     Select,
-    TableValuedAlias,
     Text,
     Uuid,
     and_,
-    bindparam,
     case,
     cast,
-    column,
     func,
     literal_column,
     null,
@@ -27,8 +24,6 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import TypeEngine
 
 from gateway.model import Environment, Project
 from gateway.storage.ahead import Current
@@ -38,6 +33,7 @@ from gateway.storage.key_records import KeyRecord, caller_from, current, valid_k
 from gateway.storage.records import SURFACES, TYPES, first_environments, new_folder
 from gateway.storage.statements import Prepared
 from gateway.storage.tables import api_keys, environments, folders, projects, users
+from gateway.storage.unnested import arrays, unnested
 
 # Kinds of rows.
 _KEY: Final = 0
@@ -82,11 +78,11 @@ class PostgreSQLKeyReader:
                 lists += [(n, number, surface) for surface in forecast.surfaces]
         rows = await self._database.read(
             self._statement(has_current, bool(pages)),
-            **_arrays("asked", ("n", "hash", "now"), [(n, each[0], each[1]) for n, each in enumerate(questions)]),
-            **_arrays("places", ("n", "number"), places),
-            **_arrays("lists", ("n", "number", "surface"), lists),
-            **_arrays("pages", ("n", "most"), pages),
-            **_arrays("page_lists", ("n", "surface"), page_lists),
+            **arrays("asked", ("n", "hash", "now"), [(n, each[0], each[1]) for n, each in enumerate(questions)]),
+            **arrays("places", ("n", "number"), places),
+            **arrays("lists", ("n", "number", "surface"), lists),
+            **arrays("pages", ("n", "most"), pages),
+            **arrays("page_lists", ("n", "surface"), page_lists),
         )
         answers = [Answer() for _ in questions]
         for n, kind, number, id_, text, text2, text3, text4, time, time2 in rows:
@@ -118,7 +114,7 @@ class _Statement:
         self._with_current = with_current
         self._with_pages = with_pages
         self._with_folders = with_folders
-        asked = _table("asked", n=Integer(), hash=Text(), now=BigInteger())
+        asked = unnested("asked", n=Integer(), hash=Text(), now=BigInteger())
         limits = (api_keys.c.scoped_environments, api_keys.c.scoped_organizations)
         self._keys = valid_keys(
             asked.c.n,
@@ -151,7 +147,7 @@ class _Statement:
         )
 
     def _environments(self) -> Select[Any]:
-        keys, places = self._keys, _table("places", n=Integer(), number=BigInteger())
+        keys, places = self._keys, unnested("places", n=Integer(), number=BigInteger())
         return (
             select(
                 *(places.c.n, _literal(_ENVIRONMENT), environments.c.id, projects.c.organization_id),
@@ -163,7 +159,7 @@ class _Statement:
         )
 
     def _folders(self) -> Select[Any]:
-        keys, lists = self._keys, _table("lists", n=Integer(), number=BigInteger(), surface=Text())
+        keys, lists = self._keys, unnested("lists", n=Integer(), number=BigInteger(), surface=Text())
         return (
             select(lists.c.n, _literal(_FOLDER), *_FOLDER_COLUMNS)
             .join_from(lists, keys, keys.c.n == lists.c.n)
@@ -171,7 +167,7 @@ class _Statement:
         )
 
     def _paged(self) -> Select[Any]:
-        keys, pages = self._keys, _table("pages", n=Integer(), most=Integer())
+        keys, pages = self._keys, unnested("pages", n=Integer(), most=Integer())
         first = first_environments(keys.c.user_id, pages.c.most).lateral("first")
         return (
             select(
@@ -184,7 +180,7 @@ class _Statement:
         )
 
     def _folders_of(self, paged: CTE) -> Select[Any]:
-        keys, lists = self._keys, _table("page_lists", n=Integer(), surface=Text())
+        keys, lists = self._keys, unnested("page_lists", n=Integer(), surface=Text())
         return (
             select(lists.c.n, _literal(_FOLDER), *_FOLDER_COLUMNS)
             .join_from(lists, keys, keys.c.n == lists.c.n)
@@ -212,17 +208,3 @@ class _Statement:
 
 def _literal(number: int) -> ColumnElement[int]:
     return literal_column(str(number))
-
-
-def _table(name: str, **columns: TypeEngine[Any]) -> TableValuedAlias:
-    """Of one array for each column; the parameters are `name_column`, as `_arrays` writes them."""
-    arrays = [cast(bindparam(f"{name}_{each}", type_=Text), ARRAY(kind)) for each, kind in columns.items()]
-    names = [column(each, kind) for each, kind in columns.items()]
-    return func.unnest(*arrays).table_valued(*names).render_derived(name=name)
-
-
-def _arrays(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, str]:
-    """As PostgreSQL reads them: of numbers and words, which need no quotes. For lists asyncpg looks at each item five
-    times."""
-    values = zip(*rows, strict=True) if rows else [()] * len(columns)
-    return {f"{name}_{each}": f"{{{','.join(map(str, found))}}}" for each, found in zip(columns, values, strict=True)}

@@ -1,0 +1,32 @@
+"""Parameters as a table, on PostgreSQL: one array for each column, so a statement's text does not know how many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import TableValuedAlias, Text, bindparam, cast, column, func
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
+
+
+def unnested(name: str, **columns: TypeEngine[Any]) -> TableValuedAlias:
+    """The parameters are `name_column`, as `arrays` writes them."""
+    values = [cast(bindparam(f"{name}_{each}", type_=Text), ARRAY(kind)) for each, kind in columns.items()]
+    names = [column(each, kind) for each, kind in columns.items()]
+    return func.unnest(*values).table_valued(*names).render_derived(name=name)
+
+
+def arrays(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, str]:
+    """Of numbers, ids and words; any other text has to be `quoted`.
+
+    As text, which PostgreSQL reads: for lists asyncpg looks at each item five times.
+    """
+    values = zip(*rows, strict=True) if rows else [()] * len(columns)
+    return {f"{name}_{each}": f"{{{','.join(map(str, found))}}}" for each, found in zip(columns, values, strict=True)}
+
+
+def quoted(text: str) -> str:
+    """An item of an array, whatever is in it (PostgreSQL, 'Array Input and Output Syntax')."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,152 @@
+"""Upserts of several requests in one transaction: each has a price of its own, most of it the wait for the disk.
+
+They stay independent of each other: what one of them fails of, the others do not notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Uuid, bindparam, case, select
+
+from gateway.access import WriteGrant
+from gateway.model import Folder, FolderType
+from gateway.storage.connections import FetchNow
+from gateway.storage.engine import Database
+from gateway.storage.failures import ConstraintViolated, StatementFailed, translated
+from gateway.storage.records import FOLDER_COLUMNS, folder_from
+from gateway.storage.statements import SQLITE, Prepared
+from gateway.storage.tables import folders
+from gateway.storage.unnested import arrays, quoted, unnested
+
+_Place = tuple[UUID, int, str, str]
+_PLACE: Final = ("user_id", "environment_id", "surface", "type")
+_REST: Final = ("id", "protocol", "path", "created_at", "updated_at")
+
+
+class Upsert(NamedTuple):
+    """Folders of one place, as they are to be if they are new. Their types differ."""
+
+    grant: WriteGrant
+    folders: Sequence[Folder]
+
+    def places(self) -> list[_Place]:
+        user_id = self.grant.user_id
+        return [(user_id, folder.environment_id, folder.surface, folder.type) for folder in self.folders]
+
+
+Upserted: TypeAlias = Sequence[Folder] | StatementFailed
+"""The folders as they are now, in the same order; or why none of them was written."""
+
+
+class UpsertWriter(Protocol):
+    async def write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
+        """In their order. Raises Unavailable where it may be that nothing was written."""
+
+
+def upsert_writer(database: Database) -> UpsertWriter:
+    return _SQLiteWriter(database) if database.dialect == SQLITE else _PostgreSQLWriter(database)
+
+
+def later(now: Any) -> ColumnElement[int]:
+    """`now`, or just after the last change where the clock stands or runs back: each change gets its own time."""
+    return case((now > folders.c.updated_at, now), else_=folders.c.updated_at + 1)
+
+
+class _SQLiteWriter:
+    """A statement for each upsert. One that violates a constraint undoes itself, and the transaction goes on."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._statements = [_of_so_many(database, count + 1) for count in range(len(FolderType))]
+        self._read = self._statements[0].reader()
+
+    async def write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
+        return await self._database.visit(lambda fetch: [self._write(fetch, each) for each in upserts], writes=True)
+
+    def _write(self, fetch: FetchNow, upsert: Upsert) -> Upserted:
+        statement = self._statements[len(upsert.folders) - 1]
+        values: dict[str, Any] = {"user_id": upsert.grant.user_id}
+        for i, folder in enumerate(upsert.folders):
+            for name, value in zip(Folder._fields, folder, strict=True):
+                values[f"{name}_of_{i}"] = value
+        try:
+            with translated(statement.text):
+                rows = fetch(statement.text, statement.arguments(values))
+        except ConstraintViolated as failure:
+            return failure
+        stored = {folder.type: folder for folder in map(folder_from, map(self._read, rows))}
+        return [stored[folder.type] for folder in upsert.folders]
+
+
+class _PostgreSQLWriter:
+    """One statement for all upserts that are of different folders."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        columns = [folders.c[name] for name in (*_PLACE, *_REST)]
+        new = unnested("new", **{column.name: column.type for column in columns})
+        insert = database.insert(folders).from_select(columns, select(new))
+        self._statement = database.prepare(_upsert(insert, folders.c.user_id))
+
+    async def write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
+        upserted: list[Upserted] = []
+        for together in _runs_of_different_folders(upserts):
+            try:
+                upserted += await self._write(together)
+            except StatementFailed as failure:
+                upserted += [failure] if len(together) == 1 else [(await self.write([each]))[0] for each in together]
+        return upserted
+
+    async def _write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
+        # In the same order in every transaction: two of them never wait for each other's rows.
+        rows = sorted(
+            (*place, folder.id, quoted(folder.protocol), quoted(folder.path), folder.created_at, folder.updated_at)
+            for upsert in upserts
+            for place, folder in zip(upsert.places(), upsert.folders, strict=True)
+        )
+        stored: dict[_Place, Folder] = {}
+        for *values, user_id in await self._database.write(self._statement, **arrays("new", (*_PLACE, *_REST), rows)):
+            folder = folder_from(values)
+            stored[user_id, folder.environment_id, folder.surface, folder.type] = folder
+        return [[stored[place] for place in upsert.places()] for upsert in upserts]
+
+
+def _runs_of_different_folders(upserts: Sequence[Upsert]) -> Sequence[Sequence[Upsert]]:
+    """A statement can change a row only once."""
+    runs: list[list[Upsert]] = [[]]
+    seen: set[_Place] = set()
+    for upsert in upserts:
+        places = upsert.places()
+        if not seen.isdisjoint(places):
+            runs.append([])
+            seen.clear()
+        runs[-1].append(upsert)
+        seen.update(places)
+    return runs
+
+
+def _of_so_many(database: Database, count: int) -> Prepared:
+    """Of one user."""
+    values = [
+        {
+            "user_id": bindparam("user_id", type_=Uuid),
+            **{name: bindparam(f"{name}_of_{i}", type_=folders.c[name].type) for name in Folder._fields},
+        }
+        for i in range(count)
+    ]
+    return database.prepare(_upsert(database.insert(folders).values(values)))
+
+
+def _upsert(insert: Any, *more_columns: ColumnElement[Any]) -> Any:
+    """That returns the FOLDER_COLUMNS, and more."""
+    return insert.on_conflict_do_update(
+        index_elements=[folders.c[name] for name in _PLACE],
+        set_={
+            "protocol": insert.excluded.protocol,
+            "path": insert.excluded.path,
+            "updated_at": later(insert.excluded.updated_at),
+        },
+    ).returning(*FOLDER_COLUMNS, *more_columns)
