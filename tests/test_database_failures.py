@@ -275,8 +275,11 @@ async def test_a_pool_that_is_used_up(fragile_url: str) -> None:
     settings = load_settings(database_url=fragile_url, database_pool_size=2, database_pool_timeout=0.5)
     async with serving(settings) as client:
         async with holding(fragile_url, "LOCK TABLE persisted_folders") as other:
-            waiting = [asyncio.create_task(post(client)) for _ in range(2)]
-            assert await waiting_for_a_lock(other, *waiting)
+            waiting: list[asyncio.Task[tuple[int, Any]]] = []
+            # Side by side they would be written together.
+            for _ in range(2):
+                waiting.append(asyncio.create_task(post(client)))
+                assert await waiting_for_a_lock(other, *waiting)
             await assert_unavailable(client)
         assert [status for status, _ in await asyncio.gather(*waiting)] == [201, 201]
         await assert_serves(client)

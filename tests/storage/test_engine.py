@@ -92,16 +92,16 @@ async def test_work_that_fails_is_undone(database: Database) -> None:
 
 
 async def test_a_visit_that_fails_leaves_nothing_behind(sqlite_database: Database) -> None:
-    def add(fetch: Any) -> None:
-        fetch("INSERT INTO organizations (id, name) VALUES ('x', 'new')", ())
-        assert fetch("SELECT count(*) FROM organizations", ()) == [(1,)]
+    def work(fetch: Any) -> None:
+        fetch("DELETE FROM memberships", ())
+        assert fetch("SELECT count(*) FROM memberships", ()) == [(0,)]
         raise LookupError
 
     # More often than there are connections: each of them is as good as before.
     for _ in range(12):
         with pytest.raises(LookupError):
-            await sqlite_database.visit(add, writes=True)
-    assert (await sqlite_database.fetch(text("SELECT count(*) FROM organizations")))[0][0] == 0
+            await sqlite_database.visit(work, writes=True)
+    assert (await sqlite_database.fetch(text("SELECT count(*) FROM memberships")))[0][0] == 5
 
 
 async def test_a_deadlock_is_run_again(postgresql_database: Database) -> None:
