@@ -137,12 +137,11 @@ class Connection(DispatchingConnection):
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  # aiohttp's signature
         # aiohttp's own waits for twice the time.
-        task = self._task_handler
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await super().shutdown(timeout)
-        if task is not None:
-            task.cancel()
+        if self._answering is not None:
+            self._answering.cancel()
         self.force_close()
 
     # What is answered
@@ -155,11 +154,11 @@ class Connection(DispatchingConnection):
             resp = self._failure(request, error_of_exception(resp, request))
         body = request.content
         is_given_up = not body.is_eof() and (resp.status == 413 or body.exception() is not None)
+        if self._upgraded and self._payload_parser is None:
+            # A declined upgrade: what the client sent behind it is of another protocol.
+            self._message_tail = b""
+            self._close = True
         if not resp.prepared:
-            if self._upgraded and self._payload_parser is None:
-                # A declined upgrade: what the client sent behind it is of another protocol.
-                self._message_tail = b""
-                self._close = True
             if is_given_up:
                 resp.force_close()
             await self._complete_head(request, resp)

@@ -1,18 +1,19 @@
-"""Who answers a request that has arrived: a task of its own, at once, or aiohttp's loop, one after the other.
+"""Who answers a request that has arrived: a task of its own, when nothing else is under way on its connection.
 
-Most requests are here whole, on a connection where nothing else is under way. What that loop does for others (wait for
-the rest, for an earlier answer, for another protocol) takes as long as reading and parsing the request.
+aiohttp's own loop would take a turn before each request and one behind it, and has to ask for whatever may be the matter
+with one. Of most requests it is known when they begin: they are here whole, and their path leads to an endpoint.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http import RawRequestMessage, StreamWriter
+from aiohttp.http import StreamWriter
 from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import _ErrInfo
+from aiohttp.web_protocol import ERROR, _ErrInfo
 
 from gateway.http.receiving import ReceivingConnection
 from gateway.http.replies import Reply
@@ -29,35 +30,42 @@ class DispatchingConnection(ReceivingConnection):
         self._shortcuts = shortcuts
         self._answering: asyncio.Task[None] | None = None
 
+    async def start(self) -> None:
+        """aiohttp's loop over the requests of a connection: there is none."""
+
     @property
     def _is_idle(self) -> bool:
-        return self._answering is None and super()._is_idle
+        return self._answering is None
 
     def _wake(self) -> None:
-        if self._answering is not None:
-            # When it is done, it looks for more.
-            return
-        if self._is_idle and len(self._messages) == 1 and not self._paused:
-            message, body = self._messages[0]
-            if not isinstance(message, _ErrInfo) and body.is_eof() and body.exception() is None:
-                shortcut = self._shortcuts.find(message)
-                if shortcut is not None:
-                    self._messages.popleft()
-                    self._begin(message, body, shortcut)
-                    return
-        super()._wake()
+        # Who answers looks for more in the end.
+        if self._answering is None and self._messages:
+            self._begin()
 
-    def _begin(self, message: RawRequestMessage, body: StreamReader, shortcut: Shortcut) -> None:
-        # As aiohttp's loop does for the others.
+    def _begin(self) -> None:
+        message, body = self._messages.popleft()
         make = self._request_factory
         assert self._parser is not None and self._manager is not None and make is not None
         self._parser.message_consumed()
         self._manager.requests_count += 1
+        handler: Any = self._request_handler
+        shortcut: Shortcut | None = None
+        if isinstance(message, _ErrInfo):
+            handler = self._make_error_handler(message)
+            message = ERROR
+        elif body.is_eof() and body.exception() is None:
+            shortcut = self._shortcuts.find(message)
         request: Any = make(message, body, self, StreamWriter(self, self._loop), self._task_handler)  # type: ignore[arg-type]  # it is there while it is connected
-        shortcut.match(request)
-        self._answering = self._loop.create_task(self._answer(request, shortcut))
+        if shortcut is None:
+            answering = self._answer(request, body, handler)
+        else:
+            shortcut.match(request)
+            answering = self._answer_at_once(request, shortcut)
+        self._answering = self._loop.create_task(answering)
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
 
-    async def _answer(self, request: web.Request, shortcut: Shortcut) -> None:
+    async def _answer_at_once(self, request: web.Request, shortcut: Shortcut) -> None:
         keeps = False
         self._request_in_progress = True
         self._current_request = request
@@ -81,37 +89,55 @@ class DispatchingConnection(ReceivingConnection):
             if self._handler_waiter is not None:
                 # Who stops the service waits for it.
                 self._handler_waiter.set_result(None)
-            self._answering = None
-            if not keeps or self._close or self._force_close:
-                self._end()
-            else:
-                self._rest()
+            self._go_on(keeps)
+
+    async def _answer(self, request: web.BaseRequest, body: StreamReader, handler: Any) -> None:
+        """By aiohttp's own way, which is longer."""
+        keeps = False
+        try:
+            response, is_lost = await self._handle_request(request, None, handler)
+            await self._pass_over(body)
+            keeps = bool(response.keep_alive) and not is_lost
+        except ConnectionError:
+            pass
+        except Exception as error:
+            self.log_exception("Unhandled exception", exc_info=error)
+        finally:
+            self._go_on(keeps)
+
+    async def _pass_over(self, body: StreamReader) -> None:
+        """What the handler has left of it is read, for the next request stands behind it: as long as that takes little time."""
+        if body.is_eof():
+            return
+        if self._lingering_time and not self._force_close:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._lingering_time):
+                    while not body.is_eof():
+                        await body.readany()
+        if not body.is_eof():
+            self._close = True
 
     async def _deliver(self, request: web.BaseRequest, reply: Reply) -> None:
         """Sends it. Raises ConnectionError where the client is gone."""
         raise NotImplementedError
 
-    def _end(self) -> None:
-        if self.transport is not None:
-            # aiohttp's loop ends with it.
+    def _go_on(self, keeps: bool) -> None:
+        self._answering = None
+        if keeps and not self._close and not self._force_close:
+            self._keepalive = True
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            if self._keepalive_handle is None:
+                self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+            self._wake()
+        elif self.transport is not None:
             self.transport.close()
 
-    def _rest(self) -> None:
-        """Until the next request."""
-        self._keepalive = True
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        if self._keepalive_handle is None:
-            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
-        if self._messages:
-            self._wake()
-
     def _process_keepalive(self) -> None:
-        if self._answering is None:
-            super()._process_keepalive()
+        self._keepalive_handle = None
+        if self._answering is not None or self._force_close:
+            return
+        if self._loop.time() < self._next_keepalive_close_time:
+            # Another request came meanwhile.
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
         else:
-            self._keepalive_handle = None
-
-    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  # aiohttp's signature
-        await super().shutdown(timeout)
-        if self._answering is not None:
-            self._answering.cancel()
+            self.force_close()

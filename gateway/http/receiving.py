@@ -110,12 +110,7 @@ class ReceivingConnection(web.RequestHandler):
             self._is_chunked = False
             self._parser = self._new_parser()
         before = self._request_count
-        # aiohttp's loop is to know of what has arrived only when it was looked at.
-        waiter, self._waiter = self._waiter, None
-        try:
-            super().data_received(data)
-        finally:
-            self._waiter = waiter
+        super().data_received(data)
         if self._request_count != before:
             self._look_at_arrived(self._request_count - before)
             if self._is_chunked and self._buffer_paused and self._body.is_eof():
@@ -131,13 +126,12 @@ class ReceivingConnection(web.RequestHandler):
 
     @property
     def _is_idle(self) -> bool:
-        """Whether no request is under way: aiohttp's loop waits for the next."""
-        return self._waiter is not None and not self._waiter.done()
+        """Whether no request is being answered."""
+        raise NotImplementedError
 
     def _wake(self) -> None:
-        """Has what has arrived answered, if nothing is under way."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        """Has what has arrived answered, if nothing else is."""
+        raise NotImplementedError
 
     def _look_at_arrived(self, count: int) -> None:
         self._head_since = None

@@ -128,14 +128,16 @@ class SQLiteConnection(PooledConnection):
 
         A visit to the thread costs as much as several statements do.
         """
-        # The thread holds on to what it returned until it is visited again.
-        found: list[T] = []
         # A deferred transaction that turns into a writer late fails with "database is locked".
         begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-        await self._driver._execute(self._visit, begin, work, found)  # type: ignore[no-untyped-call]  # as all that aiosqlite does
+        # The thread holds on to what it was given and what it returned until it is visited again.
+        handed = [work]
+        found: list[T] = []
+        await self._driver._execute(self._visit, begin, handed, found)  # type: ignore[no-untyped-call]  # as all that aiosqlite does
         return found.pop()
 
-    def _visit(self, begin: str, work: Callable[[FetchNow], T], found: list[T]) -> None:
+    def _visit(self, begin: str, handed: list[Callable[[FetchNow], T]], found: list[T]) -> None:
+        work = handed.pop()
         driver = self._driver._conn
         execute = driver.execute
         execute(begin)

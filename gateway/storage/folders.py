@@ -84,11 +84,10 @@ class FolderStore:
 
     async def upsert(self, grant: WriteGrant, drafts: Sequence[FolderDraft], now: int) -> list[tuple[Folder, bool]]:
         """Each folder and whether it is new, in the order of `drafts`; all or none. Their types must differ."""
-        ids = [uuid_utils.compat.uuid7() for _ in drafts]
         number, surface, at = grant.environment.id, grant.surface, Timestamp(now)
         new = [
-            Folder(folder_id, number, surface, draft.type, draft.protocol, draft.path, at, at)
-            for folder_id, draft in zip(ids, drafts, strict=True)
+            Folder(uuid_utils.compat.uuid7(), number, surface, draft.type, draft.protocol, draft.path, at, at)
+            for draft in sorted(drafts, key=lambda draft: draft.type)
         ]
         stored = await self._upserts.ask(Upsert(grant, new))
         if isinstance(stored, ConstraintViolated) and stored.is_foreign_key:
@@ -96,7 +95,8 @@ class FolderStore:
             raise project_not_found()
         if isinstance(stored, StatementFailed):
             raise stored
-        return [(folder, folder.id in ids) for folder in stored]
+        by_type = {folder.type: (folder, folder.id == made.id) for folder, made in zip(stored, new, strict=True)}
+        return [by_type[draft.type] for draft in drafts]
 
     async def update(
         self,

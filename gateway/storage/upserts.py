@@ -27,7 +27,7 @@ _REST: Final = ("id", "protocol", "path", "created_at", "updated_at")
 
 
 class Upsert(NamedTuple):
-    """Folders of one place, as they are to be if they are new. Their types differ."""
+    """Folders of one place, as they are to be if they are new; by type, of which each stands there once."""
 
     grant: WriteGrant
     folders: Sequence[Folder]

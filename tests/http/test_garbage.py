@@ -11,9 +11,10 @@ from aiohttp import ClientSession
 
 from gateway.access import Caller
 from gateway.execution.run import Run
+from gateway.http.replies import Reply
 from gateway.model import Folder
+from schema.connections import Connection, Edge
 from schema.context import Context
-from schema.types import PersistedFolder
 from tests.keys import ADA, bearer
 
 _LIST = "{ edges { cursor node { id path environment { project { id } } } } pageInfo { endCursor } totalCount }"
@@ -23,7 +24,7 @@ _OPERATIONS = {
     "nested": "{ viewer { environments(first: 5) { nodes { persistedFolders { nodes { path } } } } } }",
     "upsert": "mutation { upsertPersistedFolder(input: {type: HOME}) { created persistedFolder { id } } }",
 }
-_KINDS = (Caller, Context, Folder, PersistedFolder, Run)
+_KINDS = (Caller, Context, Folder, Connection, Edge, Reply, Run)
 
 
 @pytest.mark.parametrize("name", [*_OPERATIONS, "rest"])

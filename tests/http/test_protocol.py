@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -312,6 +313,51 @@ async def test_pipelined_requests_are_answered_in_their_order(port: int) -> None
     async with connected(port) as connection:
         connection.write(b"".join(map(get, paths)) * 100)
         assert [(await connection.read("GET")).status for _ in range(300)] == expected * 100
+
+
+def without_what_differs(response: RawResponse) -> RawResponse:
+    own = {"date", "x-request-id", "ratelimit-reset"}
+    return replace(response, headers={name: value for name, value in response.headers.items() if name not in own})
+
+
+async def test_requests_in_pieces_are_answered_as_whole_ones(port: int) -> None:
+    """Whole ones go a shorter way; so does each behind another, whichever way that went."""
+    authorized = b"Authorization: Bearer " + ADA.encode() + b"\r\n"
+
+    def post(path: bytes, body: bytes, *headers: bytes) -> bytes:
+        length = f"Content-Length: {len(body)}\r\nContent-Type: application/json\r\n".encode()
+        return b"POST " + path + b" HTTP/1.1\r\n" + HOST + length + authorized + b"".join(headers) + b"\r\n" + body
+
+    read = b'{"query": "{ viewer { email } persistedFolders { totalCount } }"}'
+    requests = [
+        ("POST", post(b"/graphql", read)),
+        ("GET", get(FOLDERS, authorized)),
+        ("HEAD", get("/schema.graphql").replace(b"GET", b"HEAD", 1)),
+        ("POST", post(b"/graphql", b"{")),
+        ("POST", post(b"/graphql", b'{"query": "{ a }"}')),
+        ("POST", post(FOLDERS.encode(), b'{"type": "nothing"}')),
+        ("GET", get("/nope?a=b", authorized)),
+        ("DELETE", get(FOLDERS, authorized).replace(b"GET", b"DELETE", 1)),
+        ("GET", get("/health/live", b"Expect: 100-continue\r\n")),
+    ]
+    answers: list[list[RawResponse]] = []
+    for pieces in (1, 2, 3):
+        async with connected(port) as connection:
+            answers.append([])
+            for method, request in requests:
+                size = -(-len(request) // pieces)
+                for start in range(0, len(request), size):
+                    connection.write(request[start : start + size])
+                    await connection.drain()
+                    await asyncio.sleep(0.01)
+                answers[-1].append(without_what_differs(await connection.read(method)))
+    async with connected(port) as connection:
+        connection.write(b"".join(request for _, request in requests))
+        answers.append([without_what_differs(await connection.read(method)) for method, _ in requests])
+    assert [answer.status for answer in answers[0]] == [200, 200, 200, 400, 200, 400, 404, 405, 200]
+    for others in answers[1:]:
+        for (_, request), answer, expected in zip(requests, others, answers[0], strict=True):
+            assert answer == expected, request
 
 
 async def test_an_error_is_answered_after_what_was_pipelined_before_it(port: int) -> None:
