@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
@@ -11,13 +11,11 @@ from gateway.access import Caller, Grant, PlaceRef, WriteGrant
 from gateway.errors import AuthenticationFailed, GatewayError
 from gateway.folders import Clock, system_clock
 from gateway.keys import hash_key
-from gateway.model import Environment, Surface
+from gateway.model import Environment, Surface, Timestamp
 from gateway.storage.ahead import NO_FORECAST, NOTHING_AHEAD, Forecast, ReadAhead
-from gateway.storage.directory import Directory
+from gateway.storage.directory import MARKED_EVERY, Directory
 
 log = structlog.get_logger(__name__)
-
-_HOUR: Final = 3_600_000_000
 
 
 class Admitted(NamedTuple):
@@ -44,7 +42,7 @@ class CallerService:
         if found is None:
             raise AuthenticationFailed(found_in)
         record, ahead = found
-        if record.last_used_at is None or record.last_used_at < now - _HOUR:
+        if record.last_used_at is None or record.last_used_at < now - MARKED_EVERY:
             # The answer does not wait for this.
             task = asyncio.create_task(self._mark_used(record.caller, now))
             self._writing.add(task)
@@ -73,9 +71,9 @@ class CallerService:
             return ahead.environments[number]
         return (await self._directory.environments([number])).get(number)
 
-    async def _mark_used(self, caller: Caller, now: int) -> None:
+    async def _mark_used(self, caller: Caller, now: Timestamp) -> None:
         try:
-            await self._directory.mark_used(caller.key_id, now, if_before=now - _HOUR)
+            await self._directory.mark_used(caller.key_id, now)
         except GatewayError:
             # It is known to the log already, and the next request tries again.
             log.warning("key.last_used_not_written", key_id=str(caller.key_id))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Column, Select, Uuid, bindparam, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import BigInteger, Column, Select, Update, Uuid, bindparam, func, or_, select, update
 
 from gateway.access import Reach
 from gateway.model import Environment, Page, Timestamp, Window
@@ -24,6 +23,9 @@ from gateway.storage.tables import api_keys, environments, organizations, projec
 
 EnvironmentKey = tuple[int]
 
+MARKED_EVERY: Final = 3_600_000_000
+"""How old the time that a key was last used at may be, in microseconds."""
+
 
 class Directory:
     def __init__(self, database: Database) -> None:
@@ -31,6 +33,8 @@ class Directory:
         self._keys = KeyLookup(database)
         self._environments = database.prepare(environments_by_number(database.dialect))
         self._read_environment = self._environments.reader()
+        self._mark_used = database.prepare(_mark_used(database.dialect))
+        self._uses = database.write_gatherer(self._write_uses)
         # By whether the key has limits: to environments, to organizations.
         self._pages: dict[tuple[bool, bool], PreparedPages[Environment, EnvironmentKey]] = {}
 
@@ -45,21 +49,14 @@ class Directory:
     async def has_users(self) -> bool:
         return bool(await self._database.fetch(select(users.c.id).limit(1)))
 
-    async def mark_used(self, key_id: UUID, now: int, if_before: int) -> None:
-        """Writes the time of last use unless it is at `if_before` or later: of two that try, one writes."""
-        statement = (
-            update(api_keys)
-            .where(
-                api_keys.c.id == key_id,
-                or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < if_before),
-            )
-            .values(last_used_at=now)
-        )
+    def mark_used(self, key_id: UUID, now: Timestamp) -> Awaitable[None]:
+        """Writes the time of last use, unless there is one of less than an hour ago: of two that try, one writes."""
+        return self._uses.ask((key_id, now))
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(statement)
-
-        await self._database.transaction(work)
+    async def _write_uses(self, uses: Sequence[tuple[UUID, Timestamp]]) -> Sequence[None]:
+        now = max(at for _, at in uses)
+        await self._database.write(self._mark_used, ids=[key_id for key_id, _ in uses], now=now)
+        return [None] * len(uses)
 
     async def environments(self, ids: Sequence[int]) -> dict[int, Environment]:
         """Those of `ids` that exist. No access is checked: hand them to the Caller."""
@@ -102,6 +99,12 @@ class Directory:
         rows = await self._database.fetch(select(func.count()).select_from(reachable_environments(reach).subquery()))
         count: int = rows[0][0]
         return count
+
+
+def _mark_used(dialect: str) -> Update:
+    now = bindparam("now", type_=BigInteger)
+    is_due = or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < now - MARKED_EVERY)
+    return update(api_keys).where(any_of(api_keys.c.id, "ids", dialect), is_due).values(last_used_at=now)
 
 
 def environment_key(environment: Environment) -> EnvironmentKey:
