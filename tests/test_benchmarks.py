@@ -15,6 +15,7 @@ from benchmarks.bench.results import Measured, bounds, median_of, ratios
 from benchmarks.bench.servers import GATEWAY, HANDWRITTEN, MERCURIUS
 from benchmarks.bench.wrk import Round
 from benchmarks.instructions import verdict
+from benchmarks.plan import OPERATIONS, ways
 
 
 def _round(per_second: float, p50: float = 1.0, p99: float = 2.0) -> Round:
@@ -94,3 +95,14 @@ def test_a_tenth_more_instructions_are_allowed() -> None:
     assert problem is not None
     assert "10% more" in problem
     assert "RECORD=1" in problem
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_what_is_timed_beside_a_plan_answers_as_it_does(name: str) -> None:
+    runs = ways(name)
+    # An upsert creates what the others overwrite.
+    await runs["first"]()
+    answers = {await run() for run in runs.values()}
+    assert len(answers) == 1
+    # Not that all fail.
+    assert b"a/" in answers.pop()
