@@ -57,7 +57,7 @@ def _folders(environments: dict[int, Environment]) -> dict[UUID, Folder]:
         for number in environments
         for surface in Surface
         for n, kind in enumerate(FolderType)
-        if (id, surface) != (5, Surface.DESKTOP)
+        if (number, surface) != (5, Surface.DESKTOP)
     ]
     return {folder.id: folder for folder in folders}
 
