@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, Uuid, bindparam
 
 from gateway.access import Caller
+from gateway.model import Surface
 from gateway.storage.ahead import Forecast
 from gateway.storage.connections import FetchNow
 from gateway.storage.engine import Database
 from gateway.storage.key_questions import Answer, Found, Question, numbers_of, reaches_all
 from gateway.storage.key_records import KeyRecord, caller_from, valid_keys
 from gateway.storage.records import (
+    environment_by_number,
     environment_from,
     environments_by_number,
     first_environments,
     folder_from,
+    folders_in_place,
     folders_in_places,
 )
+from gateway.storage.statements import DriverRow, Prepared
 from gateway.storage.tables import api_keys
 
 
@@ -34,43 +39,58 @@ class SQLiteKeyReader:
                 wanted=api_keys.c.hash == bindparam("hash"), now=bindparam("now", type_=BigInteger), dialect=dialect
             )
         )
-        self._named = database.prepare(environments_by_number(dialect))
-        self._first = database.prepare(
+        # Of one place without a list of values, for which SQLite makes a table each time: a third of the time.
+        self._environment = database.prepare(environment_by_number())
+        self._environments = database.prepare(environments_by_number(dialect))
+        self._first_environments = database.prepare(
             first_environments(bindparam("user_id", type_=Uuid), bindparam("most", type_=Integer))
         )
-        self._read_environment = self._named.reader()
-        self._folders = database.prepare(folders_in_places(dialect))
-        self._read_folder = self._folders.reader()
+        self._read_environment = self._environment.reader()
+        self._folders_in_place = database.prepare(folders_in_place())
+        self._folders_in_places = database.prepare(folders_in_places(dialect))
+        self._read_folder = self._folders_in_place.reader()
 
     async def read(self, questions: Sequence[Question]) -> Sequence[Found | None]:
         return await self._database.visit(lambda fetch: [self._answer(fetch, each) for each in questions])
 
     def _answer(self, fetch: FetchNow, question: Question) -> Found | None:
         answer = Answer()
-        for used, told in fetch(self._key.text, self._key.arguments({"hash": question.key_hash, "now": question.now})):
+        for used, told in _run(fetch, self._key, hash=question.key_hash, now=question.now):
             answer.key = KeyRecord(caller_from(question.key_hash, told), used)
             self._read_ahead(fetch, answer, answer.key.caller, question.forecast)
         return answer.found(question.forecast)
 
     def _read_ahead(self, fetch: FetchNow, answer: Answer, caller: Caller, forecast: Forecast) -> None:
-        values: dict[str, Any]
         if forecast.page is None:
-            environments, values = self._named, {"numbers": numbers_of(caller, forecast)}
-            if not values["numbers"]:
+            numbers = numbers_of(caller, forecast)
+            if not numbers:
                 return
+            rows = self._environments_with(fetch, numbers)
         elif reaches_all(caller):
-            environments, values = self._first, {"user_id": caller.user_id, "most": forecast.page + 1}
+            rows = _run(fetch, self._first_environments, user_id=caller.user_id, most=forecast.page + 1)
         else:
             return
-        for row in fetch(environments.text, environments.arguments(values)):
+        for row in rows:
             environment = environment_from(self._read_environment(row))
             answer.environments[environment.id] = environment
-        if forecast.surfaces:
-            places = {
-                "user_id": caller.user_id,
-                "numbers": [*answer.environments],
-                "surfaces": forecast.surfaces,
-            }
-            for row in fetch(self._folders.text, self._folders.arguments(places)):
+        numbers, surfaces = [*answer.environments], forecast.surfaces
+        if numbers and surfaces:
+            for row in self._folders_in(fetch, caller.user_id, numbers, surfaces):
                 folder = folder_from(self._read_folder(row))
                 answer.add(folder, folder.environment_id, folder.surface)
+
+    def _environments_with(self, fetch: FetchNow, numbers: Sequence[int]) -> Sequence[DriverRow]:
+        if len(numbers) == 1:
+            return _run(fetch, self._environment, number=numbers[0])
+        return _run(fetch, self._environments, numbers=numbers)
+
+    def _folders_in(
+        self, fetch: FetchNow, user_id: UUID, numbers: Sequence[int], surfaces: Sequence[Surface]
+    ) -> Sequence[DriverRow]:
+        if len(numbers) == 1 == len(surfaces):
+            return _run(fetch, self._folders_in_place, user_id=user_id, number=numbers[0], surface=surfaces[0].value)
+        return _run(fetch, self._folders_in_places, user_id=user_id, numbers=numbers, surfaces=surfaces)
+
+
+def _run(fetch: FetchNow, statement: Prepared, **values: Any) -> Sequence[DriverRow]:
+    return fetch(statement.text, statement.arguments(values))

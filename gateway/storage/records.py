@@ -35,6 +35,11 @@ def environments_by_number(dialect: str) -> Select[Any]:
     return ENVIRONMENTS.where(any_of(environments.c.id, "numbers", dialect))
 
 
+def environment_by_number() -> Select[Any]:
+    """The one with `number`."""
+    return ENVIRONMENTS.where(environments.c.id == bindparam("number"))
+
+
 def first_environments(user_id: Any, most: Any) -> Select[Any]:
     """Those of the user's organizations with the lowest numbers."""
     # Joined, where `is_members` has a subquery: that would not know a user who stands further out.
@@ -59,6 +64,15 @@ def folders_in_places(dialect: str) -> Select[Any]:
             any_of(folders.c.surface, "surfaces", dialect),
         )
         .order_by(folders.c.type)
+    )
+
+
+def folders_in_place() -> Select[Any]:
+    """Those of the user with `user_id`, in the environment `number` and on `surface`."""
+    return select(*FOLDER_COLUMNS).where(
+        folders.c.environment_id == bindparam("number"),
+        folders.c.user_id == bindparam("user_id"),
+        folders.c.surface == bindparam("surface"),
     )
 
 

@@ -7,7 +7,7 @@ import enum
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
 import strawberry
@@ -17,6 +17,8 @@ from strawberry.extensions.field_extension import FieldExtension
 from strawberry.permission import BasePermission
 from strawberry.scalars import JSON
 from strawberry.types import Info
+
+from gateway.execution import InstancesOf
 
 
 class Diary:
@@ -59,6 +61,16 @@ class Wish:
     tones: list[Tone | None] | None = None
     at: datetime | None = None
     note: strawberry.Maybe[str | None]
+
+
+@strawberry.input
+class Even:
+    number: int = 2
+    other: Even | None = None
+
+    def __post_init__(self) -> None:
+        if self.number % 2:
+            raise ValueError(f"{self.number} is odd")
 
 
 class Allowed(BasePermission):
@@ -184,7 +196,72 @@ class Film(Item):
         return books()  # type: ignore[return-value]
 
 
-Thing = Annotated[Book | Film, strawberry.union("Thing")]
+class TownRecord(NamedTuple):
+    """A record of the application's own: the values of a type that it does not know of."""
+
+    number: int
+    level: Level
+    name: str | None
+
+    @property
+    def label(self) -> str:
+        if self.number == 7:
+            raise ValueError("no label")
+        return f"town {self.number}"
+
+
+class CapitalRecord(TownRecord):
+    """No value of that type; and with attributes of its own, it can be cast to one."""
+
+
+class RoadRecord:
+    """The same without the ways of a tuple."""
+
+    def __init__(self, length: float, *towns: Any) -> None:
+        self.length = length
+        self.towns = towns
+
+
+def _town_id(self: TownRecord) -> strawberry.ID:
+    return strawberry.ID(f"town-{self.number}")
+
+
+def _town_books(self: TownRecord, info: Info, count: int = 1) -> list[Book]:
+    info.context.trace.append(("town", self.number))
+    return [make_book(self.number + each) for each in range(count)]
+
+
+async def _town_next(self: TownRecord) -> Item:
+    return make_item(self.number + 5)  # type: ignore[no-any-return]
+
+
+def _town_roads(self: TownRecord) -> list[Road | None]:
+    return [RoadRecord(0.5, self), None, RoadRecord(self.number, make_film(1), self)]  # type: ignore[list-item]
+
+
+@strawberry.type
+class Town(Item):
+    is_type_of = InstancesOf(TownRecord)
+
+    id: strawberry.ID = strawberry.field(resolver=_town_id)
+    name: str
+    label: str | None
+    number: int
+    lost: int | None
+    books: list[Book] = strawberry.field(resolver=_town_books)
+    next: Item = strawberry.field(resolver=_town_next)
+    roads: list[Road | None] = strawberry.field(resolver=_town_roads)
+
+
+@strawberry.type
+class Road:
+    is_type_of = InstancesOf(RoadRecord)
+
+    length: float
+    towns: list[Town | None]
+
+
+Thing = Annotated[Book | Film | Town, strawberry.union("Thing")]
 
 
 def make_book(number: int) -> Book:
@@ -205,7 +282,13 @@ def make_film(number: int) -> Film:
     return Film(id=strawberry.ID(f"film-{number}"), level=Level.LOW, length=number, books=[make_book(number), None])
 
 
+def make_town(number: int) -> Any:
+    return TownRecord(number, Level(1 + number % 2), None if number % 3 == 2 else f"name {number}")
+
+
 def make_item(number: int) -> Any:
+    if number % 5 == 4:
+        return make_town(number)
     return make_book(number) if number % 2 else make_film(number)
 
 
@@ -250,6 +333,36 @@ class Query:
         return f"{range} {ranges}"
 
     @strawberry.field
+    def given(
+        self,
+        info: Info,
+        *,
+        size: int | None = strawberry.UNSET,
+        level: Level | None = None,
+        ratio: float = 0.5,
+        at: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+        extra: JSON | None = None,
+        needed: bool,
+    ) -> str | None:
+        info.context.trace.append(("given", info.field_name))
+        return f"{size!r} {level} {ratio} {at} {extra} {needed}"
+
+    @strawberry.field
+    async def given_later(
+        self, info: Info, *, size: int | None = strawberry.UNSET, tones: list[Tone] | None = None, id: strawberry.ID
+    ) -> str:
+        info.context.trace.append(("given later", info.path.key))
+        return f"{size!r} {tones} {id}"
+
+    @strawberry.field
+    def halved(self, even: Even, evens: list[Even] | None = None) -> str | None:
+        return f"{even} {evens}"
+
+    @strawberry.field
+    async def halved_later(self, even: Even | None = strawberry.UNSET) -> str:
+        return repr(even)
+
+    @strawberry.field
     async def told(self, info: Info, number: int = 0) -> str:
         selected = [field.name for field in info.selected_fields]
         return f"{info.path} {info.field_name} {selected} {info.variable_values} {info.operation.operation} {number}"
@@ -258,6 +371,37 @@ class Query:
     def odd_book(self, cast: bool = False) -> Book:
         film: Any = make_film(2)
         return strawberry.cast(Book, film) if cast else film  # type: ignore[no-any-return]
+
+    @strawberry.field
+    def town(self, number: int = 1) -> Town | None:
+        return make_town(number)  # type: ignore[no-any-return]
+
+    @strawberry.field
+    def towns(self) -> list[Town | None]:
+        async def later(value: Any) -> Any:
+            return value
+
+        wrong: list[Any] = [CapitalRecord(2, Level.LOW, "wrong"), (2, Level.LOW, "wrong"), later(make_book(1)), {}]
+        return [make_town(0), later(make_town(1)), None, *wrong, strawberry.cast(Town, CapitalRecord(*make_town(1)))]
+
+    @strawberry.field
+    async def odd_town(self, what: int = 0) -> Town:
+        wrong: list[Any] = [make_film(1), CapitalRecord(1, Level.LOW, None), strawberry.cast(Town, make_book(1)), None]
+        return wrong[what % 4]  # type: ignore[no-any-return]
+
+    @strawberry.field
+    def odd_items(self) -> list[Item | None]:
+        book, capital = strawberry.cast(Town, make_book(1)), CapitalRecord(1, Level.LOW, None)
+        return [make_town(1), book, capital, strawberry.cast(Town, RoadRecord(1))]  # type: ignore[list-item]
+
+    @strawberry.field
+    def odd_thing(self, what: int = 0) -> Thing | None:
+        wrong: list[Any] = [CapitalRecord(1, Level.LOW, None), RoadRecord(1), strawberry.cast(Town, make_film(1))]
+        return wrong[what % 3]  # type: ignore[no-any-return]
+
+    @strawberry.field
+    async def roads(self) -> list[Road]:
+        return [RoadRecord(2.5, make_town(1), None), RoadRecord(1)]  # type: ignore[list-item]
 
 
 @strawberry.type
