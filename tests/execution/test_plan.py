@@ -6,6 +6,7 @@ import asyncio
 import gc
 import warnings
 from collections.abc import AsyncIterator
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -313,6 +314,142 @@ async def test_an_info_says_the_same() -> None:
     expected, actual = await Comparison(CORE_SCHEMA).run("{ info a: info objs { info } }", {}, lambda: Scene(1, 1.0))
     assert actual == expected
     assert b"Path(prev=None" in actual.data
+
+
+def _all_of(info: strawberry.Info) -> dict[str, Any]:
+    """By name; but for extensions of a request, which this one does not have."""
+    names = [name for name, each in vars(strawberry.Info).items() if isinstance(each, property | cached_property)]
+    names.remove("input_extensions")
+    raw = {f"raw {name}": value for name, value in info._raw_info._asdict().items()}
+    # Functions of each execution's own.
+    del raw["raw async_helpers"]
+    argument = info.get_argument_definition("number")
+    return {name: getattr(info, name) for name in names} | raw | {"argument": argument}
+
+
+@strawberry.type
+class Told:
+    @strawberry.field
+    def at_once(self, info: strawberry.Info, number: int = 1) -> int:
+        info.context.append((_all_of(info), info))
+        return number
+
+    @strawberry.field
+    async def in_time(self, info: strawberry.Info) -> int:
+        await asyncio.sleep(0)
+        info.context.append((_all_of(info), info))
+        return 1
+
+    @strawberry.field
+    @staticmethod
+    def by_names(root: Told, told: strawberry.Info, number: int = 2) -> list[Told | None]:
+        told.context.append((_all_of(told), told))
+        return [root, None][:number]
+
+
+@strawberry.type
+class ToldQuery:
+    told: Told | None = None
+
+
+async def test_each_attribute_of_an_info_is_what_graphql_core_says() -> None:
+    text = """
+    query Q($n: Int = 2, $given: Int) {
+      told { first: byNames(number: $n) { ...F } byNames(number: 1) { atOnce(number: $given) @include(if: true) } inTime }
+    }
+    fragment F on Told { atOnce(number: 3) inTime }
+    """
+    context: list[tuple[dict[str, Any], strawberry.Info]] = []
+    root = ToldQuery(told=Told())
+    comparison = Comparison(strawberry.Schema(ToldQuery)._schema)
+    expected, actual = await comparison.run(text, {"given": 5}, lambda: context, root)
+    assert actual == expected
+    assert actual.errors == []
+    count = len(context) // 2
+    assert count == 6
+    seen = [told for told, _ in context]
+    assert seen[count:] == seen[:count]
+    assert {str(told["path"].as_list()) for told in seen} >= {"['told', 'first', 0, 'atOnce']", "['told', 'inTime']"}
+    # Also when nothing runs any more.
+    assert [_all_of(info) for _, info in context] == seen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "expected"),
+    [
+        ("needed: true", {}, "UNSET None 0.5 2026-01-01 00:00:00+00:00 None True"),
+        (
+            'needed: false, size: null, level: null, ratio: 2, at: "2026-02-03T00:00:00Z", extra: null',
+            {},
+            "None None 2.0 2026-02-03 00:00:00+00:00 None False",
+        ),
+        (
+            "needed: $needed, size: $size, level: $level, ratio: $ratio, at: $at, extra: $extra",
+            {"needed": True},
+            "UNSET None 0.5 2026-01-01 00:00:00+00:00 None True",
+        ),
+        (
+            "needed: $needed, size: $size, level: $level, ratio: $ratio, at: $at, extra: $extra",
+            {"needed": False, "size": 3, "level": "TOP", "ratio": 1, "at": "2026-02-03T00:00:00Z", "extra": [{}]},
+            "3 Level.HIGH 1.0 2026-02-03 00:00:00+00:00 [{}] False",
+        ),
+        (
+            "needed: $needed, size: $size, level: $level, extra: $extra",
+            {"needed": True, "size": None, "level": None, "extra": None},
+            "None None 0.5 2026-01-01 00:00:00+00:00 None True",
+        ),
+        ("needed: true, ratio: $ratio", {"ratio": None}, None),
+    ],
+)
+async def test_arguments_reach_a_function_as_strawberry_hands_them_over(
+    arguments: str, variables: dict[str, Any], expected: str | None
+) -> None:
+    types = {"needed": "Boolean!", "size": "Int", "level": "Level", "ratio": "Float", "at": "DateTime", "extra": "JSON"}
+    declared = [f"${name}: {kind}" for name, kind in types.items() if f"${name}" in arguments]
+    head = f"query ({', '.join(declared)}) " if declared else ""
+    text = f"{head}{{ given({arguments}) }}"
+    core, plan = await Comparison(STRAWBERRY_SCHEMA, lambda diary: diary.trace).run(text, variables, Diary, repeat=2)
+    assert plan == core
+    assert orjson.loads(plan.data) == {"given": expected}
+    assert bool(plan.errors) is (expected is None)
+
+
+async def test_an_input_that_refuses_its_values_is_an_error_of_the_field() -> None:
+    text = """
+    query ($wrong: Even!, $list: [Even!]) {
+      fine: halved(even: {number: 4}) literal: halved(even: {number: 3}) variable: halved(even: $wrong)
+      list: halved(even: {}, evens: $list) later: book { id }
+    }
+    """
+    variables = {"wrong": {"other": {"number": 5}}, "list": [{"number": 7}]}
+    expected, actual = await Comparison(STRAWBERRY_SCHEMA).run(text, variables, Diary, repeat=2)
+    assert actual == expected
+    assert [(error["path"], error["message"]) for error in actual.errors] == [
+        (["literal"], "3 is odd"),
+        (["variable"], "5 is odd"),
+        (["list"], "7 is odd"),
+    ]
+    assert b'"later":{"id":"book-1"}' in actual.data
+
+
+async def test_records_of_the_application_are_values_of_a_type() -> None:
+    text = """
+    {
+      town { id name label number level } towns { number }
+      items(count: 5) { __typename id } oddItems { id } ... on Query { things { ... on Town { name number } } }
+    }
+    """
+    expected, actual = await Comparison(STRAWBERRY_SCHEMA).run(text, {}, Diary, repeat=2)
+    assert actual == expected
+    data = orjson.loads(actual.data)
+    assert data["town"] == {"id": "town-1", "name": "name 1", "label": "town 1", "number": 1, "level": "TOP"}
+    assert data["towns"] == [{"number": 0}, {"number": 1}, *[None] * 6]
+    assert data["items"][4] == {"__typename": "Town", "id": "town-4"}
+    assert data["oddItems"] == [{"id": "town-1"}, None, None, None]
+    assert data["things"][4] == {"name": "name 4", "number": 4}
+    messages = {str(error["path"]): error["message"] for error in actual.errors}
+    assert messages["['towns', 3]"] == "Expected value of type 'Town' but got: (2, <Level instance>, 'wrong')."
+    assert messages["['oddItems', 1]"] == "Expected value of type 'Town' but got: <Book instance>."
 
 
 @strawberry.type
