@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.cursors import Cursors, CursorSigner
+from gateway.cursors import Cursors, CursorSigner, Words
 from gateway.errors import InvalidInput
 from gateway.model import MAX_ID
 
@@ -58,7 +58,7 @@ def test_a_cursor_with_more_or_less_is_refused(change) -> None:  # type: ignore[
         _refused(change(_cursors().encode(key)))
 
 
-@pytest.mark.parametrize(
+_JUNK = pytest.mark.parametrize(
     "junk",
     [
         "",
@@ -77,6 +77,9 @@ def test_a_cursor_with_more_or_less_is_refused(change) -> None:  # type: ignore[
         "😀" * 10,
     ],
 )
+
+
+@_JUNK
 def test_junk_is_refused(junk: str) -> None:
     _refused(junk)
 
@@ -121,9 +124,9 @@ def test_another_secret_has_other_cursors() -> None:
         _cursors(secret=b"t" * 32).decode(_cursors().encode([1]), "after")
 
 
-def _refused(cursor: str) -> None:
+def _refused(cursor: str, cursors: Cursors | None = None) -> None:
     with pytest.raises(InvalidInput):
-        _cursors().decode(cursor, "after")
+        (cursors or _cursors()).decode(cursor, "after")
 
 
 @given(st.binary(min_size=1, max_size=200), st.text(string.printable[:95], max_size=100), parts)
@@ -136,3 +139,75 @@ def test_the_signature_is_keyed_and_of_all_that_the_cursor_stands_for(
     message = len(signed).to_bytes(4, "big") + signed + urlsafe_b64decode(cursor[32:] + "==")
     hashed = secret if len(secret) <= 64 else hashlib.blake2b(secret).digest()
     assert cursor[:32] == hashlib.blake2b(message, key=hashed, digest_size=16).hexdigest()
+
+
+_WORDS = ("custom_products", "home", "pinned")
+
+
+def _of_words(owner: str = "field\nuser", words: tuple[str, ...] = _WORDS, secret: bytes = _SECRET) -> Cursors:
+    return CursorSigner(secret).bind_words(Words(*words), owner)
+
+
+def test_the_cursor_of_a_word_opens_to_it() -> None:
+    cursors = _of_words().encode_all(reversed(_WORDS))
+    assert [*map(_of_words().encode, reversed(_WORDS))] == cursors
+    assert [_of_words().decode(cursor, "after") for cursor in cursors] == [(word,) for word in reversed(_WORDS)]
+
+
+@pytest.mark.parametrize("word", _WORDS)
+def test_the_cursor_of_a_word_with_any_other_character_is_refused(word: str) -> None:
+    cursor = _of_words().encode(word)
+    for position, character in enumerate(cursor):
+        for other in set(string.ascii_letters + string.digits + "-_+/=é") - {character}:
+            _refused(cursor[:position] + other + cursor[position + 1 :], _of_words())
+    for changed in (cursor + "=", cursor + "A", cursor[:-1], cursor[1:], " " + cursor, cursor + "\n"):
+        _refused(changed, _of_words())
+
+
+@_JUNK
+def test_junk_is_the_cursor_of_no_word(junk: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        _of_words().decode(junk, "before")
+    assert (caught.value.detail, caught.value.attr) == ("Argument 'before' is no cursor of this list.", "before")
+
+
+def test_the_signature_of_a_word_is_no_other_words() -> None:
+    home, pinned = _of_words().encode_all(["home", "pinned"])
+    _refused(home[:32] + pinned[32:], _of_words())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        _of_words("field\nuse"),
+        _of_words("field\nuser\n"),
+        _of_words(secret=b"t" * 32),
+        _of_words(secret=hashlib.blake2b(_SECRET).digest()),
+        _of_words(words=("pinned", "custom_products", "home")),
+        _of_words(words=("home",)),
+    ],
+)
+def test_another_list_of_words_has_other_cursors(other: Cursors) -> None:
+    _refused(other.encode("home"), _of_words())
+    _refused(_of_words().encode("home"), other)
+
+
+def test_a_list_of_words_and_one_of_tuples_have_other_cursors() -> None:
+    _refused(_cursors("field\nuser").encode(["home"]), _of_words())
+    _refused(_of_words().encode("home"), _cursors("field\nuser"))
+
+
+@given(st.binary(min_size=1, max_size=200), st.text(max_size=100))
+@settings(max_examples=100, deadline=None)
+def test_the_signature_of_a_word_is_a_part_of_one_of_the_list(secret: bytes, owner: str) -> None:
+    hashed = secret if len(secret) <= 64 else hashlib.blake2b(secret).digest()
+    macs = hashlib.blake2b(owner.encode(), key=hashed).hexdigest()
+    for number, cursor in enumerate(_of_words(owner, secret=secret).encode_all(_WORDS)):
+        assert cursor[:32] == macs[32 * number :][:32]
+        assert json.loads(urlsafe_b64decode(cursor[32:] + "==")) == [_WORDS[number]]
+
+
+def test_more_words_than_one_hash_has_room_for_are_refused() -> None:
+    Words(*"abcd")
+    with pytest.raises(AssertionError):
+        Words(*"abcde")
