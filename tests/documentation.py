@@ -36,7 +36,8 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 # Pages show keys without the right checksum, or secret scanners would report them.
 _MADE_KEY: Final = re.compile(r"phx_[0-9A-Za-z]{36}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9:.+/=_-]{20,}")
-_MAC_SIZE: Final = 16
+# In hexadecimal, at the beginning of a cursor.
+_MAC: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +172,12 @@ def _kind(token: str) -> str | None:
     node = parse_node_id(token)
     if node is not None and _UUID.fullmatch(node[1]):
         return f"id of a {node[0]}"
+    mac = _MAC.match(token)
+    if mac is None:
+        return None
+    key = token[mac.end() :]
     try:
-        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        payload = raw[_MAC_SIZE:].decode()
+        payload = base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)).decode()
     except ValueError:
         return None
     return f"cursor at {payload}" if payload.startswith("[") and payload.endswith("]") else None
