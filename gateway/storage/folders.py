@@ -26,7 +26,7 @@ from gateway.model import (
 )
 from gateway.storage.directory import reachable_environments
 from gateway.storage.engine import Database
-from gateway.storage.failures import ConstraintViolated, StatementFailed
+from gateway.storage.failures import ConstraintViolated
 from gateway.storage.pages import KeysetQuery, fetch_pages
 from gateway.storage.records import FOLDER_COLUMNS, folder_from, folder_of, folders_in_places
 from gateway.storage.tables import folders
@@ -93,7 +93,7 @@ class FolderStore:
         if isinstance(stored, ConstraintViolated) and stored.is_foreign_key:
             # The environment went away meanwhile.
             raise project_not_found()
-        if isinstance(stored, StatementFailed):
+        if isinstance(stored, Exception):
             raise stored
         by_type = {folder.type: (folder, folder.id == made.id) for folder, made in zip(stored, new, strict=True)}
         return [by_type[draft.type] for draft in drafts]

@@ -5,6 +5,7 @@ They stay independent of each other: what one of them fails of, the others do no
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
@@ -12,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Uuid, bindparam, case, select
 
 from gateway.access import WriteGrant
+from gateway.errors import Unavailable
 from gateway.model import Folder, FolderType
 from gateway.storage.connections import FetchNow
 from gateway.storage.engine import Database
@@ -37,13 +39,13 @@ class Upsert(NamedTuple):
         return [(user_id, folder.environment_id, folder.surface, folder.type) for folder in self.folders]
 
 
-Upserted: TypeAlias = Sequence[Folder] | StatementFailed
+Upserted: TypeAlias = Sequence[Folder] | StatementFailed | Unavailable
 """The folders as they are now, in the same order; or why none of them was written."""
 
 
 class UpsertWriter(Protocol):
     async def write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
-        """In their order. Raises Unavailable where it may be that nothing was written."""
+        """In their order. Raises what `Database.transaction` does where nothing was written."""
 
 
 def upsert_writer(database: Database) -> UpsertWriter:
@@ -93,11 +95,20 @@ class _PostgreSQLWriter:
 
     async def write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
         upserted: list[Upserted] = []
-        for together in _runs_of_different_folders(upserts):
+        runs = deque(_runs_of_different_folders(upserts))
+        while runs:
+            together = runs.popleft()
             try:
                 upserted += await self._write(together)
             except StatementFailed as failure:
-                upserted += [failure] if len(together) == 1 else [(await self.write([each]))[0] for each in together]
+                if len(together) == 1:
+                    upserted.append(failure)
+                else:
+                    runs.extendleft([each] for each in reversed(together))
+            except Unavailable as failure:
+                # The rest would wait as long for the same answer. What was written before is.
+                upserted += [failure] * (len(upserts) - len(upserted))
+                break
         return upserted
 
     async def _write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:

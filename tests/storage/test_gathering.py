@@ -31,9 +31,16 @@ class Reads:
     def __init__(self) -> None:
         self.asked: list[Sequence[int]] = []
         self._ends: list[asyncio.Future[None]] = []
+        self._begun = asyncio.Condition()
+
+    async def begun(self, count: int) -> None:
+        async with self._begun:
+            await self._begun.wait_for(lambda: len(self.asked) >= count)
 
     async def __call__(self, questions: Sequence[int]) -> Sequence[str]:
         self.asked.append(questions)
+        async with self._begun:
+            self._begun.notify_all()
         end = asyncio.get_running_loop().create_future()
         self._ends.append(end)
         await end
@@ -79,6 +86,56 @@ async def test_what_is_asked_in_one_turn_and_meanwhile_is_read_together() -> Non
         await turns()
     assert reads.asked == [[1, 2], [3, 4, 5], [6]]
     assert await asyncio.gather(*answers) == [f"answer to {number}" for number in range(1, 7)]
+
+
+async def test_another_is_run_beside_one_that_takes_long() -> None:
+    reads = Reads()
+    gathered = gatherer(reads, at_once=2)
+    answers = [gathered.ask(0)]
+    await turns()
+    answers.append(gathered.ask(1))
+    await turns()
+    assert reads.asked == [[0]]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await reads.begun(2)
+    answers.append(gathered.ask(2))
+    await asyncio.sleep(0.05)
+    assert reads.asked == [[0], [1]]
+    for _ in range(3):
+        reads.end()
+        await turns()
+    assert await asyncio.gather(*answers) == [f"answer to {number}" for number in range(3)]
+
+
+async def test_the_next_is_begun_before_anybody_goes_on_with_an_answer() -> None:
+    reads = Reads()
+    gathered = gatherer(reads)
+    seen: list[int] = []
+
+    async def go_on(answer: asyncio.Future[str]) -> None:
+        await answer
+        seen.append(len(reads.asked))
+
+    going_on = asyncio.create_task(go_on(gathered.ask(1)))
+    await turns()
+    last = gathered.ask(2)
+    reads.end()
+    await going_on
+    assert seen == [2]
+    reads.end()
+    await last
+
+
+async def test_a_question_that_cannot_be_asked_fails_alone() -> None:
+    async def read(questions: Sequence[int]) -> Sequence[str]:
+        if 13 in questions:
+            raise ValueError("13")
+        return [f"answer to {each}" for each in questions]
+
+    gathered = Gatherer(read, at_once=1, most=9, patience=PATIENCE_SECONDS)
+    found = await asyncio.gather(*(gathered.ask(number) for number in (1, 13, 2)), return_exceptions=True)
+    assert [found[0], found[2]] == ["answer to 1", "answer to 2"]
+    assert isinstance(found[1], ValueError)
 
 
 async def test_so_many_run_at_once() -> None:

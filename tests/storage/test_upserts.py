@@ -12,7 +12,7 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import PlaceRef, WriteGrant
-from gateway.errors import NotFound
+from gateway.errors import NotFound, Unavailable
 from gateway.folders import system_clock
 from gateway.keys import hash_key
 from gateway.model import Folder, FolderDraft, FolderType, Surface
@@ -105,6 +105,42 @@ async def test_one_that_fails_does_so_alone(database: Database) -> None:
     (found,) = await store.in_places([here])
     assert [(folder.type, folder.path) for folder in found] == [(FolderType.HOME, "b"), (FolderType.PINNED, "")]
     assert [[folder.path for folder, _ in each] for n, each in enumerate(answers) if n != 1] == [["a"], ["b"], [""]]  # type: ignore[union-attr]
+
+
+async def test_one_that_the_driver_refuses_fails_alone_too(database: Database) -> None:
+    store, grant = FolderStore(database), await grant_for(database)
+    answers = await asyncio.gather(
+        upsert(store, grant, FolderType.HOME),
+        # No database has so large a number.
+        store.upsert(grant, [FolderDraft(FolderType.CUSTOM_PRODUCTS)], 2**63),
+        upsert(store, grant, FolderType.PINNED),
+        return_exceptions=True,
+    )
+    assert [isinstance(each, Exception) for each in answers] == [False, True, False]
+    (found,) = await store.in_places([grant])
+    assert [folder.type for folder in found] == [FolderType.HOME, FolderType.PINNED]
+
+
+async def test_what_was_written_before_an_outage_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, grant = FolderStore(database), await grant_for(database)
+    write, statements = Database.write, 0
+
+    async def fail_later(self: Database, *arguments: Any, **values: Any) -> Any:
+        nonlocal statements
+        statements += 1
+        if statements == 2:
+            raise Unavailable
+        return await write(self, *arguments, **values)
+
+    monkeypatch.setattr(Database, "write", fail_later)
+    answers = await asyncio.gather(
+        *(upsert(store, grant, FolderType.HOME, path=path) for path in "abc"), return_exceptions=True
+    )
+    (found,) = await store.in_places([grant])
+    # One statement changes a folder once: on PostgreSQL there are three. SQLite's transaction is whole.
+    written = [each[0][0].path for each in answers if isinstance(each, list)]
+    assert written == (["a"] if statements else ["a", "b", "c"])
+    assert [folder.path for folder in found] == [written[-1]]
 
 
 @pytest.mark.parametrize(
