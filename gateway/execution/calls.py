@@ -88,10 +88,9 @@ def _write_call(field: Field, resolver: Direct, call: Call) -> Call | None:
             missing = f"{value} is ABSENT" + (f" or {value} is None" if part.is_non_null else "")
             reads.append(f"if {missing}: return call(run, parent, source)")
         else:
-            constant = part if convert is None else convert(part)
-            if not is_immutable(constant):
+            if not is_immutable(part):
                 return None
-            constants[value] = constant
+            constants[value] = part
         handed.append(f"{python_name}={value}")
     if resolver.info_name is not None:
         handed.append(f"{resolver.info_name}=LazyInfo(run, (parent, key, parent_name), make_info, field)")

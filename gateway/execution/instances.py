@@ -21,8 +21,11 @@ class InstancesOf:
         return type(value) is self.kind
 
     def index_of(self, name: str) -> int | None:
-        """Where a named tuple has an attribute; None where it is an attribute of another kind."""
-        if type(getattr_static(self.kind, name, None)) is not _IN_TUPLE:
+        """Where a named tuple has an attribute; None where it is an attribute of another kind, or read in another way."""
+        kind: Any = self.kind
+        if type(getattr_static(kind, name, None)) is not _IN_TUPLE:
+            return None
+        if kind.__getitem__ is not tuple.__getitem__ or kind.__getattribute__ is not tuple.__getattribute__:
             return None
         fields: tuple[str, ...] = self.kind._fields  # type: ignore[attr-defined]  # all named tuples have them
         return fields.index(name)

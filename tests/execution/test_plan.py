@@ -7,7 +7,7 @@ import gc
 import warnings
 from collections.abc import AsyncIterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
@@ -21,7 +21,7 @@ from graphql import (
 )
 from strawberry.schema.config import StrawberryConfig
 
-from gateway.execution import Executed, Plan, PlanCompiler
+from gateway.execution import Executed, InstancesOf, Plan, PlanCompiler
 from tests.execution.compare import Comparison
 from tests.execution.core_schema import CORE_SCHEMA, Scene
 from tests.execution.strawberry_schema import STRAWBERRY_SCHEMA, Diary
@@ -450,6 +450,63 @@ async def test_records_of_the_application_are_values_of_a_type() -> None:
     messages = {str(error["path"]): error["message"] for error in actual.errors}
     assert messages["['towns', 3]"] == "Expected value of type 'Town' but got: (2, <Level instance>, 'wrong')."
     assert messages["['oddItems', 1]"] == "Expected value of type 'Town' but got: <Book instance>."
+
+
+@strawberry.input
+class Choosy:
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        if self.number in REFUSED:
+            raise ValueError(f"not {self.number}")
+
+
+REFUSED: set[int] = set()
+
+
+async def test_a_default_that_is_refused_later_is_an_error_of_the_field() -> None:
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        def choose(self, choosy: Choosy = Choosy(number=4)) -> int | None:  # Strawberry reads it
+            return choosy.number
+
+    comparison = Comparison(strawberry.Schema(Query)._schema)
+    try:
+        for refused in ([], [4]):
+            REFUSED.update(refused)
+            expected, actual = await comparison.run("{ choose }", {}, dict, repeat=2)
+            assert actual == expected
+            assert [error["message"] for error in actual.errors] == [f"not {number}" for number in refused]
+    finally:
+        REFUSED.clear()
+
+
+class ReadOddly(NamedTuple):
+    a: int
+    b: str
+
+    def __getitem__(self, index: Any) -> Any:
+        return "an item"
+
+
+@strawberry.type
+class Odd:
+    is_type_of = InstancesOf(ReadOddly)
+
+    b: str
+
+
+async def test_a_record_that_has_items_of_its_own_is_read_by_its_attributes() -> None:
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        def odd(self) -> Odd:
+            return ReadOddly(1, "an attribute")  # type: ignore[return-value]
+
+    expected, actual = await Comparison(strawberry.Schema(Query)._schema).run("{ odd { b } }", {}, dict)
+    assert actual == expected
+    assert actual.data == b'{"odd":{"b":"an attribute"}}'
 
 
 @strawberry.type
