@@ -57,6 +57,10 @@ class EventBus:
             if not listeners:
                 del self._listeners[user_id]
 
+    @property
+    def has_listeners(self) -> bool:
+        return bool(self._listeners)
+
     def wake(self, user_id: UUID) -> None:
         for listener in self._listeners.get(user_id, ()):
             listener.wake()

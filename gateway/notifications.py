@@ -85,6 +85,8 @@ class Notifications:
                 await redis.publish(str(user_id))
 
     def _heard(self, payload: str) -> None:
+        if not self._bus.has_listeners:
+            return
         try:
             self._bus.wake(UUID(payload))
         except ValueError:
