@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from graphql import (
     EnumValueNode,
@@ -48,13 +48,12 @@ _Value = Callable[[Mapping[str, Any]], Any]
 """Of an argument, from the variables of a request as they were sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """A place that is asked for; `surface` where folders are read there."""
+class _Ask(NamedTuple):
+    """A place that is asked for, and the surfaces on which folders are read there."""
 
     project: _Value
     environment: _Value
-    surface: _Value | None
+    surfaces: Sequence[_Value] = ()
 
     def place(self, variables: Mapping[str, Any]) -> PlaceRef | None:
         """None where the arguments are not as they should be."""
@@ -93,15 +92,18 @@ class OperationForecast:
             for definition in operation.variable_definitions or ()
         }
         fields = [*_fields(operation.selection_set)]
-        self._asks: list[_Ask] = []
+        values = _Values(defaults)
+        asks: list[_Ask] = []
         self._page: _PageAsk | None = None
         if operation.operation is OperationType.MUTATION:
-            self._asks = [ask for field in fields for ask in _mutation_asks(field, defaults)]
+            asks = [ask for field in fields for ask in _mutation_asks(field, values)]
         elif len(fields) == len(operation.selection_set.selections) and _KNOWN.issuperset(map(_name, fields)):
-            self._asks = [ask for field in fields for ask in _query_asks(field, defaults)]
+            asks = [ask for field in fields for ask in _query_asks(field, values)]
             viewers = [field for field in fields if _name(field) == _VIEWER]
-            if not self._asks and len(viewers) == 1:
-                self._page = _page_ask(viewers[0], defaults)
+            if not asks and len(viewers) == 1:
+                self._page = _page_ask(viewers[0], values)
+        self._has_several = len(asks) > 1
+        self._asks = _merged(asks)
         self._constant = None if defaults else self._of({})
 
     def of(self, variables: Mapping[str, Any]) -> Forecast:
@@ -111,30 +113,57 @@ class OperationForecast:
     def _of(self, variables: Mapping[str, Any]) -> Forecast:
         if self._page is not None:
             return self._page.forecast(variables)
-        places, surfaces = [], set()
+        places: list[PlaceRef] = []
+        surfaces: set[Surface] = set()
         for ask in self._asks:
             place = ask.place(variables)
             if place is not None:
                 places.append(place)
-                if ask.surface is not None:
-                    surfaces.add(_surface(ask.surface(variables)))
-        return Forecast.at(places, surfaces, has_several=len(self._asks) > 1) if places else NO_FORECAST
+                surfaces.update(_surface(each(variables)) for each in ask.surfaces)
+        return Forecast.at(places, surfaces, has_several=self._has_several) if places else NO_FORECAST
 
 
-def _query_asks(field: FieldNode, defaults: Mapping[str, Any]) -> Iterator[_Ask]:
+def _merged(asks: Sequence[_Ask]) -> list[_Ask]:
+    """Those of one place together: a dashboard names each of its places twice."""
+    surfaces: dict[tuple[_Value, _Value], dict[_Value, None]] = {}
+    for ask in asks:
+        surfaces.setdefault((ask.project, ask.environment), {}).update(dict.fromkeys(ask.surfaces))
+    return [_Ask(*place, tuple(found)) for place, found in surfaces.items()]
+
+
+class _Values:
+    """Reads arguments; the same one from the same source."""
+
+    def __init__(self, defaults: Mapping[str, Any]) -> None:
+        self._defaults = defaults
+        self._variables: dict[str, _Value] = {}
+        self._constants: dict[Any, _Value] = {}
+
+    def of(self, node: ValueNode | None) -> _Value:
+        if isinstance(node, VariableNode):
+            return self._variables.setdefault(node.name.value, self._variable(node.name.value))
+        constant = _constant(node)
+        return self._constants.setdefault(constant, lambda _: constant)
+
+    def _variable(self, name: str) -> _Value:
+        default = self._defaults.get(name)
+        return lambda variables: variables.get(name, default)
+
+
+def _query_asks(field: FieldNode, values: _Values) -> Iterator[_Ask]:
     arguments = _arguments(field)
     name = _name(field)
     if name in _LISTS:
-        yield _ask(arguments, defaults, with_folders=True)
+        yield _ask(arguments, values, with_folders=True)
     elif name == _ENVIRONMENT:
         number = {"environmentId": arguments["id"]} if "id" in arguments else {}
-        yield _ask(number, defaults)
+        yield _ask(number, values)
         for inner in _fields(field.selection_set):
             if _name(inner) in _LISTS:
-                yield _ask(number | _arguments(inner), defaults, with_folders=True)
+                yield _ask(number | _arguments(inner), values, with_folders=True)
 
 
-def _page_ask(viewer: FieldNode, defaults: Mapping[str, Any]) -> _PageAsk | None:
+def _page_ask(viewer: FieldNode, values: _Values) -> _PageAsk | None:
     """None where anything else below the viewer is to be read, or may be."""
     fields = [*_fields(viewer.selection_set)]
     lists = [field for field in fields if _name(field) == _ENVIRONMENTS]
@@ -150,20 +179,20 @@ def _page_ask(viewer: FieldNode, defaults: Mapping[str, Any]) -> _PageAsk | None
     edges = [part for part in parts if _name(part) == "edges"]
     nodes += [inner for edge in edges for inner in _fields(edge.selection_set) if _name(inner) == "node"]
     surfaces = [
-        _value(_arguments(inner).get("surface"), defaults)
+        values.of(_arguments(inner).get("surface"))
         for node in nodes
         for inner in _fields(node.selection_set)
         if _name(inner) in _LISTS
     ]
-    return _PageAsk(_value(arguments.get("first"), defaults), surfaces)
+    return _PageAsk(values.of(arguments.get("first")), surfaces)
 
 
-def _mutation_asks(field: FieldNode, defaults: Mapping[str, Any]) -> Iterator[_Ask]:
+def _mutation_asks(field: FieldNode, values: _Values) -> Iterator[_Ask]:
     given = _arguments(field).get(_INPUT)
     if isinstance(given, ObjectValueNode):
-        yield _ask({each.name.value: each.value for each in given.fields}, defaults)
+        yield _ask({each.name.value: each.value for each in given.fields}, values)
     elif isinstance(given, VariableNode):
-        whole = _value(given, defaults)
+        whole = values.of(given)
 
         def member(name: str) -> _Value:
             def read(variables: Mapping[str, Any]) -> Any:
@@ -172,14 +201,14 @@ def _mutation_asks(field: FieldNode, defaults: Mapping[str, Any]) -> Iterator[_A
 
             return read
 
-        yield _Ask(member("projectId"), member("environmentId"), None)
+        yield _Ask(member("projectId"), member("environmentId"))
 
 
-def _ask(arguments: Mapping[str, ValueNode], defaults: Mapping[str, Any], *, with_folders: bool = False) -> _Ask:
+def _ask(arguments: Mapping[str, ValueNode], values: _Values, *, with_folders: bool = False) -> _Ask:
     return _Ask(
-        _value(arguments.get("projectId"), defaults),
-        _value(arguments.get("environmentId"), defaults),
-        _value(arguments.get("surface"), defaults) if with_folders else None,
+        values.of(arguments.get("projectId")),
+        values.of(arguments.get("environmentId")),
+        (values.of(arguments.get("surface")),) if with_folders else (),
     )
 
 
@@ -195,15 +224,6 @@ def _fields(selection_set: SelectionSetNode | None) -> Iterator[FieldNode]:
 
 def _arguments(field: FieldNode) -> dict[str, ValueNode]:
     return {argument.name.value: argument.value for argument in field.arguments or ()}
-
-
-def _value(node: ValueNode | None, defaults: Mapping[str, Any]) -> _Value:
-    if isinstance(node, VariableNode):
-        name = node.name.value
-        default = defaults.get(name)
-        return lambda variables: variables.get(name, default)
-    constant = _constant(node)
-    return lambda _: constant
 
 
 def _constant(node: ValueNode | None) -> Any:

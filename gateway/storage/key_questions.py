@@ -39,12 +39,12 @@ class Answer:
         self.environments: dict[int, Environment] = {}
         self._folders: dict[tuple[int, Surface], list[Folder]] = {}
 
-    def add(self, folder: Folder, number: int, surface: Surface) -> None:
+    def place(self, number: int, surface: Surface) -> list[Folder]:
+        """Where its folders go."""
         place = self._folders.get((number, surface))
         if place is None:
-            self._folders[number, surface] = [folder]
-        else:
-            place.append(folder)
+            place = self._folders[number, surface] = []
+        return place
 
     def found(self, forecast: Forecast) -> Found | None:
         if self.key is None:

@@ -25,7 +25,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from gateway.model import Environment, Project
+from gateway.model import Environment, Folder, Project, Surface
 from gateway.storage.ahead import Current
 from gateway.storage.engine import Database
 from gateway.storage.key_questions import Answer, Found, Question
@@ -85,11 +85,14 @@ class PostgreSQLKeyReader:
             **arrays("page_lists", ("n", "surface"), page_lists),
         )
         answers = [Answer() for _ in questions]
+        # Rows of one place mostly follow one another.
+        last, surface, place = (-1, 0, ""), Surface.WEB, list[Folder]()
         for n, kind, number, id_, text, text2, text3, text4, time, time2 in rows:
             if kind == _FOLDER:
-                surface = SURFACES[text]
-                folder = new_folder((id_, number, surface, TYPES[text2], text3, text4, time, time2))
-                answers[n].add(folder, number, surface)
+                if (n, number, text) != last:
+                    last, surface = (n, number, text), SURFACES[text]
+                    place = answers[n].place(number, surface)
+                place.append(new_folder((id_, number, surface, TYPES[text2], text3, text4, time, time2)))
             elif kind == _ENVIRONMENT:
                 answers[n].environments[number] = Environment(number, text, Project(time, text2, id_))
             else:

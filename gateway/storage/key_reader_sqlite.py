@@ -77,7 +77,7 @@ class SQLiteKeyReader:
         if numbers and surfaces:
             for row in self._folders_in(fetch, caller.user_id, numbers, surfaces):
                 folder = folder_from(self._read_folder(row))
-                answer.add(folder, folder.environment_id, folder.surface)
+                answer.place(folder.environment_id, folder.surface).append(folder)
 
     def _environments_with(self, fetch: FetchNow, numbers: Sequence[int]) -> Sequence[DriverRow]:
         if len(numbers) == 1:
