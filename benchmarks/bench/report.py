@@ -18,7 +18,7 @@ Written by `make bench`. The code of the peers is in [peers/](peers/), the measu
 - The data: 300,000 folders of 5,000 users in 100 organizations, each with 10 environments. Each server has its own copy of the same database.
 - All servers check the key, its user and the membership for each request. Before anything is measured, all have to answer the same, and to refuse strangers.
 - One worker on one core; PostgreSQL and wrk are on the other. 32 connections; requests come from 2,000 users in turn.
-- {rounds} rounds of {seconds} s each (longer where a single answer is slow), in alternation; the figures are medians.
+- {rounds} rounds of {seconds} s each (longer where a single answer is slow), in alternation; the figures are medians. Each server finishes what its clients left under way before the next has its turn.
 - Mercurius, GraphQL Yoga and Ariadne run three statements, with data loaders; Strawberry is as its documentation shows it, on SQLAlchemy's ORM without data loaders; PostGraphile checks access by row security. The hand-written handlers run one statement each and know nothing of GraphQL.
 - The service runs with its defaults, but logs errors only, for no peer logs its requests.
 - PostgreSQL does not wait for the disk (`fsync` is off); SQLite does (WAL, `synchronous=FULL`), for all alike.
