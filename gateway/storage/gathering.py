@@ -51,8 +51,9 @@ class Gatherer(Generic[Q, A]):
         self._most = most
         self._patience = patience
         self._line: deque[_Asked[Q, A]] = deque()
-        self._next_turn: asyncio.Handle | None = None
         self._next_look: asyncio.TimerHandle | None = None
+        # Begun, but not yet run: it takes what is in line when its turn comes.
+        self._is_beginning = False
         # The loop itself keeps only weak references to what runs.
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -61,13 +62,20 @@ class Gatherer(Generic[Q, A]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[A] = loop.create_future()
         self._line.append(_Asked(question, answer, loop.time()))
-        if self._next_turn is None:
-            if self._may_begin():
-                # Behind all else that arrived in this turn of the loop, which may ask too.
-                self._next_turn = loop.call_soon(self._begin)
-            elif self._next_look is None:
-                self._watch()
+        self._go_on()
         return answer
+
+    def _go_on(self) -> None:
+        if self._is_beginning or not self._line:
+            return
+        if self._may_begin():
+            self._is_beginning = True
+            task = asyncio.get_running_loop().create_task(self._answer())
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        elif self._next_look is None:
+            wait = min(_COMPANY_SECONDS, self._patience)
+            self._next_look = asyncio.get_running_loop().call_later(wait, self._look)
 
     def _may_begin(self) -> bool:
         if not self._under_way:
@@ -78,26 +86,14 @@ class Gatherer(Generic[Q, A]):
             return True
         return self._line[0].at <= asyncio.get_running_loop().time() - _COMPANY_SECONDS
 
-    def _begin(self) -> None:
-        self._next_turn = None
-        while self._line and self._may_begin():
-            asked: list[_Asked[Q, A]] = []
-            while self._line and len(asked) < self._most:
-                each = self._line.popleft()
-                # Of those who gave up, nobody reads the answer.
-                if not each.answer.done():
-                    asked.append(each)
-            if asked:
-                task = asyncio.get_running_loop().create_task(self._answer(asked))
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
-        if self._line and self._next_look is None:
-            self._watch()
-
-    async def _answer(self, asked: Sequence[_Asked[Q, A]]) -> None:
+    async def _answer(self) -> None:
+        # What arrived in the same turn of the loop has asked by now.
+        asked = self._next()
+        self._is_beginning = False
+        self._go_on()
         try:
             answers = await self._answers([each.question for each in asked])
-            self._go_on()
+            self._end()
             for each, found in zip(asked, answers, strict=True):
                 if each.answer.done():
                     continue
@@ -106,7 +102,7 @@ class Gatherer(Generic[Q, A]):
                 else:
                     each.answer.set_result(found)
         except Exception as error:
-            self._go_on()
+            self._end()
             for each in asked:
                 if not each.answer.done():
                     each.answer.set_exception(error)
@@ -115,7 +111,25 @@ class Gatherer(Generic[Q, A]):
                 # Only of work that was cancelled, when the service ends.
                 each.answer.cancel()
 
+    def _next(self) -> list[_Asked[Q, A]]:
+        asked: list[_Asked[Q, A]] = []
+        while self._line and len(asked) < self._most:
+            each = self._line.popleft()
+            # Of those who gave up, nobody reads the answer.
+            if not each.answer.done():
+                asked.append(each)
+        return asked
+
+    def _end(self) -> None:
+        """Before those are answered who waited, the next is begun: the database then works while they do."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.discard(task)
+        self._go_on()
+
     async def _answers(self, questions: Sequence[Q]) -> Sequence[A | _Refused]:
+        if not questions:
+            return ()
         try:
             return await self._read(questions)
         except Unavailable:
@@ -132,18 +146,6 @@ class Gatherer(Generic[Q, A]):
                 answers.append(_Refused(error))
         return answers
 
-    def _go_on(self) -> None:
-        """Before those are answered who waited: the database then works while they do."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._under_way.discard(task)
-        if self._line and self._next_turn is None:
-            self._begin()
-
-    def _watch(self) -> None:
-        wait = min(_COMPANY_SECONDS, self._patience)
-        self._next_look = asyncio.get_running_loop().call_later(wait, self._look)
-
     def _look(self) -> None:
         self._next_look = None
         late = asyncio.get_running_loop().time() - self._patience
@@ -152,5 +154,4 @@ class Gatherer(Generic[Q, A]):
             if not answer.done():
                 log.error("database.unavailable", cause="every statement that may run is under way")
                 answer.set_exception(Unavailable())
-        if self._line and self._next_turn is None:
-            self._begin()
+        self._go_on()
