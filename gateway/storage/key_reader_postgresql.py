@@ -76,14 +76,13 @@ class PostgreSQLKeyReader:
             for number in numbers:
                 places.append((n, number))
                 lists += [(n, number, surface) for surface in forecast.surfaces]
-        rows = await self._database.read(
-            self._statement(has_current, bool(pages)),
-            **arrays("asked", ("n", "hash", "now"), [(n, each[0], each[1]) for n, each in enumerate(questions)]),
-            **arrays("places", ("n", "number"), places),
-            **arrays("lists", ("n", "number", "surface"), lists),
-            **arrays("pages", ("n", "most"), pages),
-            **arrays("page_lists", ("n", "surface"), page_lists),
-        )
+        asked = [(n, each[0], each[1]) for n, each in enumerate(questions)]
+        values = arrays("asked", ("n", "hash", "now"), asked) | arrays("places", ("n", "number"), places)
+        if self._with_folders:
+            values |= arrays("lists", ("n", "number", "surface"), lists)
+        if pages:
+            values |= arrays("pages", ("n", "most"), pages) | arrays("page_lists", ("n", "surface"), page_lists)
+        rows = await self._database.read(self._statement(has_current, bool(pages)), **values)
         answers = [Answer() for _ in questions]
         # Rows of one place mostly follow one another.
         last, surface, place = (-1, 0, ""), Surface.WEB, list[Folder]()
