@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiosqlite
 import asyncpg
@@ -19,15 +19,12 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from gateway.storage.statements import DriverRow
+from gateway.storage.statements import DriverRow, FetchNow
 
 if TYPE_CHECKING:
     from gateway.storage.engine import DatabaseConfig
 
 T = TypeVar("T")
-
-FetchNow: TypeAlias = Callable[[str, Sequence[Any]], Sequence[DriverRow]]
-"""All rows of a statement, without anything to await."""
 
 # Statements are prepared, and go by keys whatever their values are. PostgreSQL would rather plan those with lists anew
 # each time, which takes it 0.7 ms, and running them 0.1; and with its price for a page that is not the next one, which is

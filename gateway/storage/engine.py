@@ -19,7 +19,6 @@ from sqlalchemy.pool import NullPool
 
 from gateway.errors import Unavailable
 from gateway.storage.connections import (
-    FetchNow,
     PostgreSQLConnection,
     SQLiteConnection,
     postgresql_engine,
@@ -28,7 +27,7 @@ from gateway.storage.connections import (
 from gateway.storage.failures import RetryTransaction, translated
 from gateway.storage.gathering import Gatherer
 from gateway.storage.pool import ConnectionPool
-from gateway.storage.statements import POSTGRESQL, SQLITE, DriverRow, Prepared
+from gateway.storage.statements import POSTGRESQL, SQLITE, DriverRow, FetchNow, Prepared
 
 # What others need to know of the database they are given.
 __all__ = ["DRIVERS", "POSTGRESQL", "SQLITE", "Database", "DatabaseConfig", "parse_url"]
@@ -124,16 +123,18 @@ class Database:
 
         return await _retried(attempt)
 
-    def gatherer(self, read: Callable[[Sequence[Q]], Awaitable[Sequence[A]]]) -> Gatherer[Q, A]:
+    def gatherer(self, read: Callable[[Sequence[Q]], Awaitable[Sequence[A | Exception]]]) -> Gatherer[Q, A]:
         """Hands to `read` what several requests ask at one moment."""
         return self._gatherer(read, _AT_ONCE)
 
-    def write_gatherer(self, write: Callable[[Sequence[Q]], Awaitable[Sequence[A]]]) -> Gatherer[Q, A]:
+    def write_gatherer(self, write: Callable[[Sequence[Q]], Awaitable[Sequence[A | Exception]]]) -> Gatherer[Q, A]:
         """Hands to `write` what several requests write at one moment."""
         # SQLite's one writer is who they wait for, in one line or the other.
         return self._gatherer(write, 1 if self.dialect == SQLITE else _AT_ONCE)
 
-    def _gatherer(self, work: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], at_once: int) -> Gatherer[Q, A]:
+    def _gatherer(
+        self, work: Callable[[Sequence[Q]], Awaitable[Sequence[A | Exception]]], at_once: int
+    ) -> Gatherer[Q, A]:
         return Gatherer(work, at_once=at_once, most=_MOST_GATHERED, patience=self._config.pool_timeout)
 
     async def fetch(self, statement: Executable, parameters: Any = None) -> list[Row[Any]]:

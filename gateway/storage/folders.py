@@ -89,12 +89,13 @@ class FolderStore:
             Folder(uuid_utils.compat.uuid7(), number, surface, draft.type, draft.protocol, draft.path, at, at)
             for draft in sorted(drafts, key=lambda draft: draft.type)
         ]
-        stored = await self._upserts.ask(Upsert(grant, new))
-        if isinstance(stored, ConstraintViolated) and stored.is_foreign_key:
+        try:
+            stored = await self._upserts.ask(Upsert(grant, new))
+        except ConstraintViolated as error:
+            if not error.is_foreign_key:
+                raise
             # The environment went away meanwhile.
-            raise project_not_found()
-        if isinstance(stored, Exception):
-            raise stored
+            raise project_not_found() from None
         by_type = {folder.type: (folder, folder.id == made.id) for folder, made in zip(stored, new, strict=True)}
         return [by_type[draft.type] for draft in drafts]
 

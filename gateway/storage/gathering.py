@@ -31,12 +31,8 @@ class _Asked(NamedTuple, Generic[Q, A]):
     at: float
 
 
-class _Refused(NamedTuple):
-    error: Exception
-
-
 class Gatherer(Generic[Q, A]):
-    """`read` answers up to `most` questions, in their order.
+    """`read` answers up to `most` questions, in their order; an exception among the answers is raised to who asked that.
 
     One is under way at a time, and up to `at_once` where so many wait that they fill another, or where one takes long.
     Where `read` fails, and it is no outage, it is asked again with each question alone: it has done nothing then. Who
@@ -44,7 +40,12 @@ class Gatherer(Generic[Q, A]):
     """
 
     def __init__(
-        self, read: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], *, at_once: int, most: int, patience: float
+        self,
+        read: Callable[[Sequence[Q]], Awaitable[Sequence[A | Exception]]],
+        *,
+        at_once: int,
+        most: int,
+        patience: float,
     ) -> None:
         self._read = read
         self._at_once = at_once
@@ -97,15 +98,10 @@ class Gatherer(Generic[Q, A]):
             for each, found in zip(asked, answers, strict=True):
                 if each.answer.done():
                     continue
-                if isinstance(found, _Refused):
-                    each.answer.set_exception(found.error)
+                if isinstance(found, Exception):
+                    each.answer.set_exception(found)
                 else:
                     each.answer.set_result(found)
-        except Exception as error:
-            self._end()
-            for each in asked:
-                if not each.answer.done():
-                    each.answer.set_exception(error)
         finally:
             for each in asked:
                 # Only of work that was cancelled, when the service ends.
@@ -127,24 +123,16 @@ class Gatherer(Generic[Q, A]):
         self._under_way.discard(task)
         self._go_on()
 
-    async def _answers(self, questions: Sequence[Q]) -> Sequence[A | _Refused]:
+    async def _answers(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
         if not questions:
             return ()
         try:
             return await self._read(questions)
-        except Unavailable:
-            raise
-        except Exception:
-            if len(questions) == 1:
-                raise
+        except Exception as error:
+            if isinstance(error, Unavailable) or len(questions) == 1:
+                return [error] * len(questions)
         # It is one of them that it fails for: not the others' fault.
-        answers: list[A | _Refused] = []
-        for question in questions:
-            try:
-                answers += await self._read([question])
-            except Exception as error:
-                answers.append(_Refused(error))
-        return answers
+        return [answer for question in questions for answer in await self._answers([question])]
 
     def _look(self) -> None:
         self._next_look = None

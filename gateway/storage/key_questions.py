@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from gateway.access import Caller
 from gateway.model import Environment, Folder, Surface, Timestamp
@@ -12,6 +12,7 @@ from gateway.storage.ahead import Current, Forecast, ReadAhead
 from gateway.storage.key_records import KeyRecord
 
 Found: TypeAlias = tuple[KeyRecord, ReadAhead]
+"""What there is where a key is valid."""
 
 _type_of: Final = itemgetter(Folder._fields.index("type"))
 
@@ -20,13 +21,6 @@ class Question(NamedTuple):
     key_hash: str
     now: Timestamp
     forecast: Forecast
-
-
-class KeyReader(Protocol):
-    """Reads keys, and with each what was foreseen."""
-
-    async def read(self, questions: Sequence[Question]) -> Sequence[Found | None]:
-        """In their order; None where a key is not valid. Raises Unavailable."""
 
 
 class Answer:

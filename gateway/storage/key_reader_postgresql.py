@@ -30,7 +30,7 @@ from gateway.storage.ahead import Current
 from gateway.storage.engine import Database
 from gateway.storage.key_questions import Answer, Found, Question
 from gateway.storage.key_records import KeyRecord, caller_from, current, valid_keys
-from gateway.storage.records import SURFACES, TYPES, first_environments, new_folder
+from gateway.storage.records import FOLDER_COLUMNS, SURFACES, TYPES, first_environments, new_folder
 from gateway.storage.statements import Prepared
 from gateway.storage.tables import api_keys, environments, folders, projects, users
 from gateway.storage.unnested import arrays, unnested
@@ -39,10 +39,6 @@ from gateway.storage.unnested import arrays, unnested
 _KEY: Final = 0
 _ENVIRONMENT: Final = 1
 _FOLDER: Final = 2
-_FOLDER_COLUMNS: Final = (
-    *(folders.c.environment_id, folders.c.id, folders.c.surface, folders.c.type),
-    *(folders.c.protocol, folders.c.path, folders.c.created_at, folders.c.updated_at),
-)
 _NO_NUMBER: Final = cast(null(), BigInteger)
 _NO_ID: Final = cast(null(), Uuid)
 _NO_TEXT: Final = cast(null(), Text)
@@ -163,7 +159,7 @@ class _Statement:
     def _folders(self) -> Select[Any]:
         keys, lists = self._keys, unnested("lists", n=Integer(), number=BigInteger(), surface=Text())
         return (
-            select(lists.c.n, _literal(_FOLDER), *_FOLDER_COLUMNS)
+            select(lists.c.n, _literal(_FOLDER), *FOLDER_COLUMNS)
             .join_from(lists, keys, keys.c.n == lists.c.n)
             .join(folders, self._are_there(self._meant(lists.c.number), lists.c.surface))
         )
@@ -184,7 +180,7 @@ class _Statement:
     def _folders_of(self, paged: CTE) -> Select[Any]:
         keys, lists = self._keys, unnested("page_lists", n=Integer(), surface=Text())
         return (
-            select(lists.c.n, _literal(_FOLDER), *_FOLDER_COLUMNS)
+            select(lists.c.n, _literal(_FOLDER), *FOLDER_COLUMNS)
             .join_from(lists, keys, keys.c.n == lists.c.n)
             .join(paged, paged.c.n == lists.c.n)
             .join(folders, self._are_there(paged.c.id, lists.c.surface))

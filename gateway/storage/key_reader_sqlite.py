@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, Uuid, bindparam
@@ -11,7 +10,6 @@ from sqlalchemy import BigInteger, Integer, Uuid, bindparam
 from gateway.access import Caller
 from gateway.model import Surface
 from gateway.storage.ahead import Forecast
-from gateway.storage.connections import FetchNow
 from gateway.storage.engine import Database
 from gateway.storage.key_questions import Answer, Found, Question, numbers_of, reaches_all
 from gateway.storage.key_records import KeyRecord, caller_from, valid_keys
@@ -24,7 +22,7 @@ from gateway.storage.records import (
     folders_in_place,
     folders_in_places,
 )
-from gateway.storage.statements import DriverRow, Prepared
+from gateway.storage.statements import DriverRow, FetchNow
 from gateway.storage.tables import api_keys
 
 
@@ -55,7 +53,7 @@ class SQLiteKeyReader:
 
     def _answer(self, fetch: FetchNow, question: Question) -> Found | None:
         answer = Answer()
-        for used, told in _run(fetch, self._key, hash=question.key_hash, now=question.now):
+        for used, told in self._key.run(fetch, hash=question.key_hash, now=question.now):
             answer.key = KeyRecord(caller_from(question.key_hash, told), used)
             self._read_ahead(fetch, answer, answer.key.caller, question.forecast)
         return answer.found(question.forecast)
@@ -67,7 +65,7 @@ class SQLiteKeyReader:
                 return
             rows = self._environments_with(fetch, numbers)
         elif reaches_all(caller):
-            rows = _run(fetch, self._first_environments, user_id=caller.user_id, most=forecast.page + 1)
+            rows = self._first_environments.run(fetch, user_id=caller.user_id, most=forecast.page + 1)
         else:
             return
         for row in rows:
@@ -81,16 +79,12 @@ class SQLiteKeyReader:
 
     def _environments_with(self, fetch: FetchNow, numbers: Sequence[int]) -> Sequence[DriverRow]:
         if len(numbers) == 1:
-            return _run(fetch, self._environment, number=numbers[0])
-        return _run(fetch, self._environments, numbers=numbers)
+            return self._environment.run(fetch, number=numbers[0])
+        return self._environments.run(fetch, numbers=numbers)
 
     def _folders_in(
         self, fetch: FetchNow, user_id: UUID, numbers: Sequence[int], surfaces: Sequence[Surface]
     ) -> Sequence[DriverRow]:
         if len(numbers) == 1 == len(surfaces):
-            return _run(fetch, self._folders_in_place, user_id=user_id, number=numbers[0], surface=surfaces[0].value)
-        return _run(fetch, self._folders_in_places, user_id=user_id, numbers=numbers, surfaces=surfaces)
-
-
-def _run(fetch: FetchNow, statement: Prepared, **values: Any) -> Sequence[DriverRow]:
-    return fetch(statement.text, statement.arguments(values))
+            return self._folders_in_place.run(fetch, user_id=user_id, number=numbers[0], surface=surfaces[0].value)
+        return self._folders_in_places.run(fetch, user_id=user_id, numbers=numbers, surfaces=surfaces)

@@ -22,6 +22,9 @@ POSTGRESQL: Final = "postgresql"
 DriverRow: TypeAlias = Sequence[Any]
 """As the driver returns it: asyncpg's Record, or a tuple of SQLite's."""
 
+FetchNow: TypeAlias = Callable[[str, Sequence[Any]], Sequence[DriverRow]]
+"""All rows of a statement, without anything to await."""
+
 Read: TypeAlias = Callable[[DriverRow], Sequence[Any]]
 
 
@@ -45,6 +48,9 @@ class Prepared:
             value = values.get(name, constant)
             found.append(value if convert is None else convert(value))
         return tuple(found)
+
+    def run(self, fetch: FetchNow, **values: Any) -> Sequence[DriverRow]:
+        return fetch(self.text, self.arguments(values))
 
     def reader(self, start: int = 0, stop: int | None = None) -> Read:
         """What reads these columns of a row as Python's values."""

@@ -15,11 +15,10 @@ from sqlalchemy import ColumnElement, Uuid, bindparam, case, select
 from gateway.access import WriteGrant
 from gateway.errors import Unavailable
 from gateway.model import Folder, FolderType
-from gateway.storage.connections import FetchNow
 from gateway.storage.engine import Database
 from gateway.storage.failures import ConstraintViolated, StatementFailed, translated
 from gateway.storage.records import FOLDER_COLUMNS, folder_from
-from gateway.storage.statements import SQLITE, Prepared
+from gateway.storage.statements import SQLITE, FetchNow, Prepared
 from gateway.storage.tables import folders
 from gateway.storage.unnested import arrays, quoted, unnested
 
@@ -39,8 +38,8 @@ class Upsert(NamedTuple):
         return [(user_id, folder.environment_id, folder.surface, folder.type) for folder in self.folders]
 
 
-Upserted: TypeAlias = Sequence[Folder] | StatementFailed | Unavailable
-"""The folders as they are now, in the same order; or why none of them was written."""
+Upserted: TypeAlias = Sequence[Folder] | Exception
+"""The folders as they are now, in the same order; or why none of them was written, as for a `Gatherer`."""
 
 
 class UpsertWriter(Protocol):
@@ -76,7 +75,7 @@ class _SQLiteWriter:
                 values[f"{name}_of_{i}"] = value
         try:
             with translated(statement.text):
-                rows = fetch(statement.text, statement.arguments(values))
+                rows = statement.run(fetch, **values)
         except ConstraintViolated as failure:
             return failure
         stored = {folder.type: folder for folder in map(folder_from, map(self._read, rows))}
