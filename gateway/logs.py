@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from contextvars import ContextVar
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import orjson
 import structlog
@@ -14,15 +13,12 @@ from structlog.typing import EventDict, Processor
 
 Format = Literal["json", "console"]
 
-# Of what runs now; each request has a context of its own.
-request_id: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
-
 
 def configure_logs(level: str, log_format: Format) -> None:
     """Also takes what libraries write with the standard library's logging."""
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
-        _add_request_id,
+        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -52,11 +48,6 @@ def configure_logs(level: str, log_format: Format) -> None:
         )
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
-
-
-def _add_request_id(_: Any, __: str, event: EventDict) -> EventDict:
-    bound = request_id.get()
-    return event if bound is None else {"request_id": bound, **event}
 
 
 def _without_bytes_of_requests(record: logging.LogRecord) -> bool:

@@ -52,12 +52,16 @@ async def read_limited(request: web.Request, max_size: int) -> bytes:
 
     Raises ContentTooLarge without reading the rest of a larger one, and ParseError on broken gzip or chunks.
     """
-    if has_arrived(request):
-        return read_arrived(request, max_size)
     if request.content_length is not None and request.content_length > max_size:
         raise ContentTooLarge(max_size)
     try:
-        body = await request.read()
+        if has_arrived(request):
+            # `read` would look for more, step by step.
+            body = request.content.read_nowait()
+            if len(body) > max_size:
+                raise ContentTooLarge(max_size)
+        else:
+            body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise ContentTooLarge(max_size) from None
     except TimeoutError:
@@ -65,26 +69,14 @@ async def read_limited(request: web.Request, max_size: int) -> bytes:
     except (web.RequestPayloadError, ConnectionError):
         # The client broke off, or its encoding is wrong: nothing failed here.
         raise ParseError("The request body is incomplete or wrongly encoded.") from None
-    return _decoded(request, body, max_size)
+    encodings = request.headers.getall(hdrs.CONTENT_ENCODING, None)
+    return body if encodings is None else decompress(body, ",".join(encodings), max_size)
 
 
 def has_arrived(request: web.Request) -> bool:
     """Whether the body is here, whole."""
     content = request.content
     return content.is_eof() and content.exception() is None
-
-
-def read_arrived(request: web.Request, max_size: int) -> bytes:
-    """The same of a body that has arrived: `request.read` would look for more of it, step by step."""
-    body = request.content.read_nowait()
-    if len(body) > max_size:
-        raise ContentTooLarge(max_size)
-    return _decoded(request, body, max_size)
-
-
-def _decoded(request: web.Request, body: bytes, max_size: int) -> bytes:
-    encodings = request.headers.getall(hdrs.CONTENT_ENCODING, None)
-    return body if encodings is None else decompress(body, ",".join(encodings), max_size)
 
 
 def _charset(header: str) -> str:

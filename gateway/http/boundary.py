@@ -13,7 +13,6 @@ import structlog
 import uuid_utils
 from aiohttp import hdrs, web
 
-from gateway import logs
 from gateway.errors import GatewayError, ServerError
 from gateway.http.connection import REQUEST_ID
 from gateway.http.failures import error_of_exception, failure
@@ -31,10 +30,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @web.middleware
 async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
     given = request.headers.get(REQUEST_ID, "")
-    request_id = given if given and _GIVEN_ID.fullmatch(given) else uuid_utils.uuid7().hex
+    request_id = given if _GIVEN_ID.fullmatch(given) else uuid_utils.uuid7().hex
     request[REQUEST_ID_KEY] = request_id
-    logs.request_id.set(request_id)
     started = time.perf_counter()
+    # Each request has a context of its own, with its task.
+    structlog.contextvars.bind_contextvars(request_id=request_id)
     try:
         response = await handler(request)
     except web.HTTPException as error:

@@ -12,9 +12,7 @@ _MAX_ENTRIES = 32
 
 def best_coding(request: web.BaseRequest, offered: tuple[str, ...]) -> str | None:
     """What the client likes best of `offered`, of equals the first; None where it takes the plain body more gladly."""
-    if hdrs.ACCEPT_ENCODING not in request.headers:
-        return None
-    header = ", ".join(request.headers.getall(hdrs.ACCEPT_ENCODING))
+    header = ", ".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ()))
     return _best_coding(header, offered) if header else None
 
 

@@ -56,17 +56,28 @@ class DispatchingConnection(ReceivingConnection):
         elif body.is_eof() and body.exception() is None:
             shortcut = self._shortcuts.find(message)
         request: Any = make(message, body, self, StreamWriter(self, self._loop), self._task_handler)  # type: ignore[arg-type]  # it is there while it is connected
-        if shortcut is None:
-            answering = self._answer(request, body, handler)
-        else:
-            shortcut.match(request)
-            answering = self._answer_at_once(request, shortcut)
-        self._answering = self._loop.create_task(answering)
+        self._answering = self._loop.create_task(self._answer(request, body, handler, shortcut))
         if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
 
-    async def _answer_at_once(self, request: web.Request, shortcut: Shortcut) -> None:
+    async def _answer(self, request: Any, body: StreamReader, handler: Any, shortcut: Shortcut | None) -> None:
         keeps = False
+        try:
+            if shortcut is None:
+                keeps = await self._answer_by_aiohttp(request, body, handler)
+            else:
+                keeps = await self._answer_at_once(request, shortcut)
+        except ConnectionError:
+            # The client is gone.
+            pass
+        except Exception as error:
+            self.log_exception("Unhandled exception", exc_info=error)
+        finally:
+            self._go_on(keeps)
+
+    async def _answer_at_once(self, request: web.Request, shortcut: Shortcut) -> bool:
+        """Whether the connection may be kept."""
+        shortcut.match(request)
         self._request_in_progress = True
         self._current_request = request
         try:
@@ -74,36 +85,21 @@ class DispatchingConnection(ReceivingConnection):
             # By its type: requests and responses are mappings too, and to ask for an instance of one takes longer.
             if type(response) is Reply:
                 await self._deliver(request, response)
-                keeps = bool(response.keep_alive)
-            else:
-                response, is_lost = await self.finish_response(request, response, None)
-                keeps = bool(response.keep_alive) and not is_lost
-        except ConnectionError:
-            # The client is gone.
-            pass
-        except Exception as error:
-            self.log_exception("Unhandled exception", exc_info=error)
+                return bool(response.keep_alive)
+            response, is_lost = await self.finish_response(request, response, None)
+            return bool(response.keep_alive) and not is_lost
         finally:
             self._current_request = None
             self._request_in_progress = False
             if self._handler_waiter is not None:
                 # Who stops the service waits for it.
                 self._handler_waiter.set_result(None)
-            self._go_on(keeps)
 
-    async def _answer(self, request: web.BaseRequest, body: StreamReader, handler: Any) -> None:
-        """By aiohttp's own way, which is longer."""
-        keeps = False
-        try:
-            response, is_lost = await self._handle_request(request, None, handler)
-            await self._pass_over(body)
-            keeps = bool(response.keep_alive) and not is_lost
-        except ConnectionError:
-            pass
-        except Exception as error:
-            self.log_exception("Unhandled exception", exc_info=error)
-        finally:
-            self._go_on(keeps)
+    async def _answer_by_aiohttp(self, request: web.BaseRequest, body: StreamReader, handler: Any) -> bool:
+        """The same, which takes longer."""
+        response, is_lost = await self._handle_request(request, None, handler)
+        await self._pass_over(body)
+        return bool(response.keep_alive) and not is_lost
 
     async def _pass_over(self, body: StreamReader) -> None:
         """What the handler has left of it is read, for the next request stands behind it: as long as that takes little time."""

@@ -41,17 +41,6 @@ class Reply(web.StreamResponse):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Sends all of it. Raises ConnectionError where the client is gone."""
         await request._prepare_hook(self)
-        self.send(request)
-        if request.protocol.writing_paused:
-            # Until the client has read most of it.
-            await request.protocol._drain_helper()
-        return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """All is sent already."""
-
-    def send(self, request: web.BaseRequest) -> None:
-        """Hands it to the connection. Raises ConnectionError where the client is gone."""
         if self._keep_alive is None:
             self._keep_alive = request.keep_alive
         transport = request.transport
@@ -64,6 +53,13 @@ class Reply(web.StreamResponse):
             transport.write(head + self.body)
         else:
             transport.writelines((head, self.body))
+        if request.protocol.writing_paused:
+            # Until the client has read most of it.
+            await request.protocol._drain_helper()
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """All is sent already."""
 
     def _head(self, request: web.BaseRequest) -> bytes:
         fields = self._headers

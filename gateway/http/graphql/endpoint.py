@@ -22,7 +22,7 @@ from gateway.http.graphql.documents import BoundedTexts
 from gateway.http.graphql.errors import RequestRefused, render_error
 from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, best_media_type
 from gateway.http.graphql.persisted import given_id
-from gateway.http.graphql.request import GraphQLRequest, read_arrived_request, read_request
+from gateway.http.graphql.request import GraphQLRequest, read_request
 from gateway.http.graphql.runner import Answer, Known, Prepared, Runner
 from gateway.http.graphql.sse import HEADERS as EVENT_STREAM_HEADERS
 from gateway.http.graphql.sse import LAST_EVENT_ID, EventStream, refused_answers
@@ -164,19 +164,19 @@ class GraphQLEndpoint:
         credential = find_in_header(request)
         if credential is None:
             return _Visit()
-        sent = self._arrived(request)
+        sent = await self._arrived(request)
         known = self._runner.recall(sent) if isinstance(sent, GraphQLRequest) else None
         forecast = NO_FORECAST if known is None else known.forecast
         admitted = await self._callers.admit(credential.key, credential.found_in, forecast)
         rate_limit = await self._throttle.hit(admitted.caller) if self._throttle else None
         return _Visit(admitted.caller, admitted.ahead, rate_limit, sent, known)
 
-    def _arrived(self, request: web.Request) -> GraphQLRequest | GatewayError | None:
+    async def _arrived(self, request: web.Request) -> GraphQLRequest | GatewayError | None:
         """What was sent, where all of it is here; or what is to be said about it when the key is checked."""
         if not has_arrived(request) or hdrs.CONTENT_ENCODING in request.headers:
             return None
         try:
-            return read_arrived_request(request, self._options.max_body_size)
+            return await read_request(request, self._options.max_body_size)
         except GatewayError as error:
             return error
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from aiohttp import hdrs, web
 
 from gateway.errors import InvalidInput, ParseError, UnsupportedMediaType
-from gateway.http.bodies import read_arrived, read_limited
+from gateway.http.bodies import read_limited
 from gateway.http.graphql.negotiation import JSON, charset_of
 from gateway.http.json import decode_json
 
@@ -34,26 +34,10 @@ async def read_request(request: web.Request, max_body_size: int) -> GraphQLReque
     """From the URL for GET and HEAD, else from the body. Raises a GatewayError."""
     if request.method in ("GET", "HEAD"):
         return check_request(_from_query(request))
-    _check_media_type(request)
-    return _from_body(await read_limited(request, max_body_size))
-
-
-def read_arrived_request(request: web.Request, max_body_size: int) -> GraphQLRequest:
-    """The same of a request that is here whole."""
-    if request.method in ("GET", "HEAD"):
-        return check_request(_from_query(request))
-    _check_media_type(request)
-    return _from_body(read_arrived(request, max_body_size))
-
-
-def _check_media_type(request: web.Request) -> None:
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
     if not _is_json(content_type):
         raise UnsupportedMediaType(content_type)
-
-
-def _from_body(body: bytes) -> GraphQLRequest:
-    return check_request(_decode(body, "the request body"))
+    return check_request(_decode(await read_limited(request, max_body_size), "the request body"))
 
 
 # Clients send few of them, each over and over.
