@@ -9,7 +9,6 @@ read, and of two fields that fail another one would come first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from graphql import (
@@ -63,8 +62,7 @@ class _Ask(NamedTuple):
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class _PageAsk:
+class _PageAsk(NamedTuple):
     """The first environments of the viewer, and the surfaces on which folders will be read in each."""
 
     first: _Value

@@ -57,10 +57,9 @@ class ListCompleter:
                 return self._complete_async(run, value.__aiter__(), place, info)
             if not is_iterable(value):
                 raise GraphQLError(f"Expected Iterable, but did not find one for field '{self._field.coordinates}'.")
-        return self.complete_items(run, value, place, info)
+        return self._complete_iterable(run, value, place, info)
 
-    def complete_items(self, run: Run, items: Iterable[Any], place: Place, info: ResolveInfo | None) -> Json:
-        """Of what can be iterated."""
+    def _complete_iterable(self, run: Run, items: Iterable[Any], place: Place, info: ResolveInfo | None) -> Json:
         executor = self._executor
         completed: list[Json] = []
         pending: list[int] | None = None

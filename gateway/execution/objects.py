@@ -24,7 +24,6 @@ from gateway.execution.completion import invalid_return_type
 from gateway.execution.fields import Field
 from gateway.execution.instances import InstancesOf
 from gateway.execution.leaves import checked, names_of_members, test_of
-from gateway.execution.lists import ListCompleter
 from gateway.execution.plain import plain_types
 from gateway.execution.resolvers import Attribute, Direct, class_of_values
 from gateway.execution.run import Json, Place, Run, as_path, settle
@@ -188,14 +187,7 @@ class _Writer:
         if isinstance(kind, GraphQLObjectType):
             self.line(f"    {value} = {self.constant(field.object_executor)}.call(run, value, {place})")
         else:
-            complete = field.complete_value
-            if isinstance(completer := getattr(complete, "__self__", None), ListCompleter):
-                self.line("    if type(value) is list:")
-                self.line(f"        {value} = {self.constant(completer.complete_items)}(run, value, {place}, None)")
-                self.line("    else:")
-                self.indent += 1
-            self.line(f"    {value} = {self.constant(complete)}(run, value, {place}, None)")
-            self.indent -= isinstance(completer, ListCompleter)
+            self.line(f"    {value} = {self.constant(field.complete_value)}(run, value, {place}, None)")
         self.line(f"    if type({value}) is CoroutineType:")
         self.indent += 2
         if not field.is_non_null:
