@@ -128,11 +128,24 @@ class Gatherer(Generic[Q, A]):
             return ()
         try:
             return await self._read(questions)
+        except Unavailable:
+            # One for each: an exception that is raised to many gathers the tracebacks of all.
+            return [Unavailable() for _ in questions]
         except Exception as error:
-            if isinstance(error, Unavailable) or len(questions) == 1:
-                return [error] * len(questions)
+            if len(questions) == 1:
+                return [error]
+        return await self._answers_alone(questions)
+
+    async def _answers_alone(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
         # It is one of them that it fails for: not the others' fault.
-        return [answer for question in questions for answer in await self._answers([question])]
+        answers: list[A | Exception] = []
+        for question in questions:
+            [answer] = await self._answers([question])
+            if isinstance(answer, Unavailable):
+                # Nobody waits for the outage again.
+                return answers + [Unavailable() for _ in questions[len(answers) :]]
+            answers.append(answer)
+        return answers
 
     def _look(self) -> None:
         self._next_look = None

@@ -177,6 +177,23 @@ async def test_a_failure_is_that_of_all_who_asked_and_of_nobody_else() -> None:
     reads.end()
     found: list[Any] = await asyncio.gather(*answers, return_exceptions=True)
     assert [type(each) for each in found] == [Unavailable, Unavailable, Unavailable, str]
+    # Each has its own, or the one would gather the tracebacks of all.
+    assert len({id(each) for each in found}) == 4
+
+
+async def test_an_outage_that_begins_while_questions_are_asked_alone_is_waited_for_once() -> None:
+    reads = Reads()
+    gathered = gatherer(reads)
+    answers = [gathered.ask(number) for number in range(3)]
+    await turns()
+    reads.end(ValueError("one of them"))
+    await turns()
+    reads.end()
+    await turns()
+    reads.end(Unavailable())
+    found: list[Any] = await asyncio.gather(*answers, return_exceptions=True)
+    assert [type(each) for each in found] == [str, Unavailable, Unavailable]
+    assert reads.asked == [[0, 1, 2], [0], [1]]
 
 
 async def test_patience_in_line_comes_to_an_end() -> None:
