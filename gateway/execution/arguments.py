@@ -9,23 +9,21 @@ from typing import Any, Final, NamedTuple
 from graphql import (
     FieldNode,
     GraphQLArgument,
-    GraphQLEnumType,
-    GraphQLError,
     GraphQLField,
     GraphQLNonNull,
     ListValueNode,
     Undefined,
     ValueNode,
     VariableNode,
-    get_named_type,
-    is_specified_scalar_type,
+    get_nullable_type,
+    is_list_type,
 )
 from graphql.execution.values import get_argument_values
 from graphql.type import is_required_argument
 from graphql.utilities.coerce_input_value import coerce_default_value, coerce_input_literal
 
 from gateway.execution.run import Run
-from gateway.execution.variables import is_immutable
+from gateway.execution.variables import is_immutable, is_read_alike
 
 MakeArguments = Callable[[Run], dict[str, Any]]
 """Raises as graphql-core does. What it returns is not to be changed."""
@@ -67,7 +65,7 @@ def prepare_arguments(definition: GraphQLField, node: FieldNode) -> Arguments:
     try:
         for name, argument in definition.args.items():
             _prepare(argument, name, given.get(name), constants, lists, variables)
-    except (_NotPrepared, GraphQLError, TypeError):
+    except Exception:  # an application's function may have read a default: what it raised is the field's error, in time
 
         def coerce(run: Run) -> dict[str, Any]:
             return get_argument_values(definition, node, run.variables, None, run.hide_suggestions)
@@ -144,11 +142,14 @@ def _prepare(
         is_non_null = isinstance(argument.type, GraphQLNonNull)
         variables.append(FromVariable(out_name, value.name.value, is_non_null, missing))
     else:
-        kind = get_named_type(argument.type)
-        if not (is_specified_scalar_type(kind) or isinstance(kind, GraphQLEnumType)) or _has_variable(value):
+        if not is_read_alike(argument.type) or _has_variable(value):
             raise _NotPrepared
         coerced = coerce_input_literal(value, argument.type)
-        if isinstance(coerced, list) and all(map(is_immutable, coerced)):
+        if (
+            is_list_type(get_nullable_type(argument.type))
+            and isinstance(coerced, list)
+            and all(map(is_immutable, coerced))
+        ):
             lists[out_name] = coerced
         elif coerced is not Undefined and is_immutable(coerced):
             constants[out_name] = coerced

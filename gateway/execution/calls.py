@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
@@ -16,8 +15,12 @@ from gateway.execution.run import InfoMaker, Place, ResolveInfo, Run
 from gateway.execution.variables import is_immutable
 from gateway.execution.written import write_function
 
-Call: TypeAlias = Callable[[Run, Place, Any], Any]
-"""Takes the place of the parent and the source. Raises what the function raises, or what is wrong with an argument."""
+
+class Call(Protocol):
+    """Raises what the function raises, or what is wrong with an argument."""
+
+    def __call__(self, run: Run, parent: Place, source: Any, given: dict[str, Any] | None = None) -> Any:
+        """`given` are the arguments, where they are made already."""
 
 
 class LazyInfo(Info[Any, Any]):
@@ -45,8 +48,8 @@ def make_call(field: Field, resolver: Direct) -> Call:
     make_info, key, parent_name = field.make_info, field.key, field.parent_type.name
     make_arguments = arguments.make
 
-    def call(run: Run, parent: Place, source: Any) -> Any:
-        keywords = {**convert(make_arguments(run)), **dict.fromkeys(source_names, source)}
+    def call(run: Run, parent: Place, source: Any, given: dict[str, Any] | None = None) -> Any:
+        keywords = {**convert(make_arguments(run) if given is None else given), **dict.fromkeys(source_names, source)}
         if info_name is not None:
             keywords[info_name] = LazyInfo(run, (parent, key, parent_name), make_info, strawberry_field)
         return function(source, **keywords) if takes_source else function(**keywords)
@@ -86,7 +89,7 @@ def _write_call(field: Field, resolver: Direct, call: Call) -> Call | None:
             constants[f"n{number}"] = part.variable
             reads.append(f"{value} = coerced.get(n{number}, ABSENT)")
             missing = f"{value} is ABSENT" + (f" or {value} is None" if part.is_non_null else "")
-            reads.append(f"if {missing}: return call(run, parent, source)")
+            reads.append(f"if {missing}: return call(run, parent, source, given)")
         else:
             if not is_immutable(part):
                 return None
@@ -95,5 +98,5 @@ def _write_call(field: Field, resolver: Direct, call: Call) -> Call | None:
     if resolver.info_name is not None:
         handed.append(f"{resolver.info_name}=LazyInfo(run, (parent, key, parent_name), make_info, field)")
     lines = [*(["coerced = run.coerced"] if reads else []), *reads, f"return function({', '.join(handed)})"]
-    written: Call = write_function("written(run, parent, source)", lines, constants)
+    written: Call = write_function("written(run, parent, source, given=None)", lines, constants)
     return written

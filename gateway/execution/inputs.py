@@ -15,6 +15,7 @@ from graphql import (
     GraphQLInputType,
     GraphQLInt,
     GraphQLList,
+    GraphQLNamedInputType,
     GraphQLNonNull,
     GraphQLScalarType,
     GraphQLString,
@@ -32,13 +33,17 @@ _MAX_CHECKED_DEPTH: Final = 50
 
 
 class Coercers:
-    """Those of one schema, each made once."""
+    """Those of one schema's named types, each made once. Lists and non-null types are of a document: each has its own."""
 
     def __init__(self) -> None:
-        self._made: dict[GraphQLInputType, Coerce] = {}
-        self._shallow: dict[GraphQLInputType, bool] = {}
+        self._made: dict[GraphQLNamedInputType, Coerce] = {}
+        self._depths: dict[GraphQLNamedInputType, int] = {}
 
     def get(self, kind: GraphQLInputType) -> Coerce:
+        if isinstance(kind, GraphQLNonNull):
+            return _non_null(self.get(kind.of_type))
+        if isinstance(kind, GraphQLList):
+            return _list_of(self.get(kind.of_type))
         made = self._made.get(kind)
         if made is None:
             # An input object may hold itself: what it finds here is called only when it is whole.
@@ -48,16 +53,13 @@ class Coercers:
 
     def is_shallow(self, kind: GraphQLInputType) -> bool:
         """Whether no value of the type can nest so deep that graphql-core refuses it."""
-        known = self._shallow.get(kind)
+        named, lists = _unwrapped(kind)
+        known = self._depths.get(named)
         if known is None:
-            known = self._shallow[kind] = _depth(kind, frozenset()) <= _MAX_CHECKED_DEPTH
-        return known
+            known = self._depths[named] = _depth(named, frozenset())
+        return lists + known <= _MAX_CHECKED_DEPTH
 
-    def _make(self, kind: GraphQLInputType) -> Coerce:
-        if isinstance(kind, GraphQLNonNull):
-            return _non_null(self.get(kind.of_type))
-        if isinstance(kind, GraphQLList):
-            return _list_of(self.get(kind.of_type))
+    def _make(self, kind: GraphQLNamedInputType) -> Coerce:
         if isinstance(kind, GraphQLInputObjectType):
             return self._object(kind)
         return _leaf(kind)
@@ -133,13 +135,19 @@ def _coerce_int(value: Any) -> Any:
     return GraphQLInt.coerce_input_value(value)
 
 
-def _depth(kind: GraphQLInputType, within: frozenset[GraphQLInputType]) -> int:
-    if isinstance(kind, GraphQLNonNull):
-        return _depth(kind.of_type, within)
-    if isinstance(kind, GraphQLList):
-        return 1 + _depth(kind.of_type, within)
-    if isinstance(kind, GraphQLInputObjectType):
-        if kind in within or len(within) > _MAX_CHECKED_DEPTH:
-            return _MAX_CHECKED_DEPTH + 1
-        return 1 + max((_depth(field.type, within | {kind}) for field in kind.fields.values()), default=0)
-    return 0
+def _depth(kind: GraphQLNamedInputType, within: frozenset[GraphQLNamedInputType]) -> int:
+    if not isinstance(kind, GraphQLInputObjectType):
+        return 0
+    if kind in within or len(within) > _MAX_CHECKED_DEPTH:
+        return _MAX_CHECKED_DEPTH + 1
+    types = [_unwrapped(field.type) for field in kind.fields.values()]
+    return 1 + max((lists + _depth(named, within | {kind}) for named, lists in types), default=0)
+
+
+def _unwrapped(kind: GraphQLInputType) -> tuple[GraphQLNamedInputType, int]:
+    """The named type, and in how many lists it is."""
+    lists = 0
+    while isinstance(kind, GraphQLNonNull | GraphQLList):
+        lists += isinstance(kind, GraphQLList)
+        kind = kind.of_type
+    return kind, lists

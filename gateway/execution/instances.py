@@ -23,12 +23,14 @@ class InstancesOf:
     def index_of(self, name: str) -> int | None:
         """Where a named tuple has an attribute; None where it is an attribute of another kind, or read in another way."""
         kind: Any = self.kind
-        if type(getattr_static(kind, name, None)) is not _IN_TUPLE:
+        attribute = getattr_static(kind, name, None)
+        if type(attribute) is not _IN_TUPLE:
             return None
         if kind.__getitem__ is not tuple.__getitem__ or kind.__getattribute__ is not tuple.__getattribute__:
             return None
-        fields: tuple[str, ...] = self.kind._fields  # type: ignore[attr-defined]  # all named tuples have them
-        return fields.index(name)
+        # The class may have it under another name, too. A copy is made of its index and its text.
+        _, (index, _) = attribute.__reduce__()
+        return int(index)
 
 
 _IN_TUPLE: Final = type(getattr_static(namedtuple("_Example", "field"), "field"))  # noqa: PYI024  # only its attribute counts

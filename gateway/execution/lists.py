@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from types import CoroutineType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from graphql import FieldNode, GraphQLError, GraphQLOutputType, Undefined, is_non_null_type, located_error
 from graphql.pyutils import gather_with_cancel, is_async_iterable, is_awaitable, is_iterable
@@ -66,7 +66,7 @@ class ListCompleter:
         iterator = iter(items)
         index = 0
         try:
-            for item in iterator:
+            for item in iterator if type(items) in _OF_PYTHON else _each(iterator):
                 if executor is not None and type(item) in plain_types:
                     item_place = (place, index, None)
                     try:
@@ -145,6 +145,19 @@ class ListCompleter:
 
     def _fail(self, run: Run, place: Place, error: Exception) -> Json:
         return self._field.fail_at(run, place, error, is_non_null=self._is_non_null)
+
+
+_OF_PYTHON: Final = (list, tuple)
+
+
+def _each(iterator: Iterator[Any]) -> Iterator[Any]:
+    """For what has nothing but `__next__`, or an `__iter__` that begins anew."""
+    while True:
+        try:
+            item = next(iterator)
+        except StopIteration:
+            return
+        yield item
 
 
 async def _gathered(completed: list[Json], pending: list[int]) -> list[Json]:

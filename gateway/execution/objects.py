@@ -91,6 +91,7 @@ class _Writer:
         self._constants: dict[str, Any] = {}
         self._names: dict[int, str] = {}
         self._count = 0
+        self._is_checked = False
 
     def line(self, text: str) -> None:
         self._lines.append("    " * self.indent + text)
@@ -104,10 +105,12 @@ class _Writer:
 
     def open(self, parent_type: GraphQLObjectType, nodes: tuple[Any, ...], fields: Sequence[Field]) -> None:
         kind = class_of_values(parent_type)
-        if kind is not None and nodes:
+        # Of the root value, nobody asks.
+        self._is_checked = kind is not None and bool(nodes)
+        if self._is_checked:
             # The type's own rule, at first for what it mostly is.
             check = self.constant(_type_check(parent_type, nodes))
-            cast = "" if isinstance(parent_type.is_type_of, InstancesOf) else f" or hasattr(source, {_CAST!r})"
+            cast = "" if type(parent_type.is_type_of) is InstancesOf else f" or hasattr(source, {_CAST!r})"
             self.line(f"if type(source) is not {self.constant(kind)}{cast}:")
             self.line(f"    {check}(source)")
         if any(_asks_for_path(field) for field in fields):
@@ -136,8 +139,8 @@ class _Writer:
         self._count += 1
         value = f"v{self._count}"
         key = self.constant(field.key)
-        in_place = _read(field)
-        if in_place is None or field.needs_info:
+        in_place = None if field.needs_info else self._read(field)
+        if in_place is None:
             runner = self.constant(make_runner(field))
             self.line(f"{value} = {runner}(run, place, source)")
             is_async = isinstance(field.resolver, Direct) and field.resolver.is_async
@@ -145,7 +148,7 @@ class _Writer:
             return key, value
         self.line("try:")
         self.indent += 1
-        self.line(f"value = {in_place(self)}")
+        self.line(f"value = {in_place}")
         if is_leaf_type(field.nullable_kind):
             self._leaf(field, key, value)
         else:
@@ -208,6 +211,30 @@ class _Writer:
         self._wait(key, value)
         self.indent -= 1
 
+    def _read(self, field: Field) -> str | None:
+        """The expression for what the resolver returns; None where it takes more than one."""
+        resolver = field.resolver
+        if isinstance(resolver, Attribute):
+            return self._attribute(field, resolver)
+        if isinstance(resolver, Direct) and not resolver.is_async:
+            if resolver.takes_source and not (resolver.source_names or resolver.info_name or field.definition.args):
+                return f"{self.constant(resolver.function)}(source)"
+            return f"{self.constant(make_call(field, resolver))}(run, place, source)"
+        return None
+
+    def _attribute(self, field: Field, resolver: Attribute) -> str | None:
+        name = resolver.name
+        if not resolver.lenient:
+            check = field.parent_type.is_type_of
+            index = check.index_of(name) if self._is_checked and isinstance(check, InstancesOf) else None
+            if index is not None:
+                return f"source[{index}]"
+            return f"source.{name}" if name.isidentifier() and not iskeyword(name) else None
+        if field.definition.args:
+            return None
+        key = self.constant(name)
+        return f"source.get({key}) if type(source) is dict else read_leniently(source, {key})"
+
     def _place(self, field: Field) -> str:
         return f"(place, {self.constant(field.key)}, {self.constant(field.parent_type.name)})"
 
@@ -241,25 +268,3 @@ def _asks_for_path(field: Field) -> bool:
     return (
         not isinstance(resolver, Direct) or field.needs_info or (resolver.is_async and resolver.info_name is not None)
     )
-
-
-def _read(field: Field) -> Callable[[_Writer], str] | None:
-    """Writes the expression for what the resolver returns; None where it takes more than one."""
-    resolver = field.resolver
-    if isinstance(resolver, Attribute):
-        name = resolver.name
-        if not resolver.lenient:
-            check = field.parent_type.is_type_of
-            index = check.index_of(name) if isinstance(check, InstancesOf) else None
-            if index is not None:
-                return lambda _: f"source[{index}]"
-            return (lambda _: f"source.{name}") if name.isidentifier() and not iskeyword(name) else None
-        if not field.definition.args:
-            return lambda writer: "source.get({0}) if type(source) is dict else read_leniently(source, {0})".format(
-                writer.constant(name)
-            )
-    if isinstance(resolver, Direct) and not resolver.is_async:
-        if resolver.takes_source and not (resolver.source_names or resolver.info_name or field.definition.args):
-            return lambda writer: f"{writer.constant(resolver.function)}(source)"
-        return lambda writer: f"{writer.constant(make_call(field, resolver))}(run, place, source)"
-    return None

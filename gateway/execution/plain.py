@@ -7,6 +7,7 @@ at the type is enough.
 from __future__ import annotations
 
 import sys
+import weakref
 from types import CoroutineType, FunctionType, GeneratorType
 from typing import Any, Final
 
@@ -14,7 +15,16 @@ from graphql.pyutils import Undefined
 
 # Types that an application makes while it serves requests would fill it.
 _MAX_TYPES: Final = 10_000
-_ODD: Final = (BaseException, type, type(None), type(Undefined), CoroutineType, GeneratorType)
+_ODD: Final[tuple[type, ...]] = (
+    BaseException,
+    type,
+    type(None),
+    type(Undefined),
+    CoroutineType,
+    GeneratorType,
+    weakref.ProxyType,
+    weakref.CallableProxyType,
+)
 _ASYNC_OR_CALLABLE: Final = ("__await__", "__aiter__", "__call__", "__getattr__")
 
 plain_types: set[type] = {bool, dict, float, int, list, str, tuple}

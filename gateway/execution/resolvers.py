@@ -140,7 +140,7 @@ def class_of_values(kind: GraphQLObjectType) -> type | None:
     """The class whose instances are values of this type without a further look; where it is Strawberry's rule that
     says so, unless they are cast."""
     check = kind.is_type_of
-    if isinstance(check, InstancesOf):
+    if type(check) is InstancesOf:
         return check.kind
     if not isinstance(check, FunctionType) or check.__code__ is not _is_type_of_code():
         return None

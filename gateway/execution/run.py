@@ -115,13 +115,13 @@ class InfoMaker:
     def __call__(self, run: Run, place: Place) -> ResolveInfo:
         values = (
             self._field_name,
-            # A resolver may change its list; the plan is there for others too.
+            # A resolver may change its list, and its fragments; the plan is there for others too.
             [*self._nodes],
             self._return_type,
             self._parent_type,
             as_path(place),
             self._schema,
-            self._fragments,
+            {**self._fragments},
             run.root_value,
             self._operation,
             run.variables,

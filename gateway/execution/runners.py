@@ -97,10 +97,14 @@ def _run_coroutine(field: Field, resolver: Direct) -> RunField:
     complete, make_info, needs_info = field.complete, field.make_info, field.needs_info
     key, parent_name, executor = field.key, field.parent_type.name, field.object_executor
 
-    async def start(run: Run, parent: Place, source: Any) -> Json:
+    async def start(run: Run, parent: Place, source: Any, given: dict[str, Any] | None = None) -> Json:
         # Nothing is called before the first step, as in Strawberry's coroutine: its errors come in the same order.
         try:
-            value = call(run, parent, source)
+            try:
+                value = call(run, parent, source, given)
+            except StopIteration as error:
+                # As of Python's own coroutines, whose end it would be.
+                raise RuntimeError("coroutine raised StopIteration") from error
             value = await (value if type(value) is CoroutineType else await_maybe(value))
             place = (parent, key, parent_name)
             if executor is not None and type(value) in plain_types:
@@ -114,9 +118,9 @@ def _run_coroutine(field: Field, resolver: Direct) -> RunField:
 
     def run_field(run: Run, parent: Place, source: Any) -> Json:
         try:
-            arguments.make(run)
+            given = arguments.make(run)
         except Exception as error:
             return field.fail(run, parent, error)
-        return start(run, parent, source)
+        return start(run, parent, source, given)
 
     return run_field if arguments.constants is None else start

@@ -10,7 +10,16 @@ from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
-from graphql import GraphQLNonNull, GraphQLSchema, Undefined, VariableDefinitionNode
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputType,
+    GraphQLNonNull,
+    GraphQLSchema,
+    Undefined,
+    VariableDefinitionNode,
+    get_named_type,
+    is_specified_scalar_type,
+)
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource, input_is_nested_too_deeply
 from graphql.utilities.coerce_input_value import coerce_input_literal
@@ -24,6 +33,12 @@ _IMMUTABLE: Final = (str, int, float, bool, type(None), Enum, UUID, datetime, da
 def is_immutable(value: Any) -> bool:
     """Whether one value may stand for all that would be made like it."""
     return isinstance(value, _IMMUTABLE)
+
+
+def is_read_alike(kind: GraphQLInputType) -> bool:
+    """Whether a literal is the same value in each request: of other types, an application's own function reads it."""
+    named = get_named_type(kind)
+    return is_specified_scalar_type(named) or isinstance(named, GraphQLEnumType)
 
 
 class _Unfit(Exception):
@@ -106,6 +121,8 @@ def _default_maker(definition: VariableDefinitionNode, signature: GraphQLVariabl
             raise _Unfit
         return value
 
+    if not is_read_alike(signature.type):
+        return make
     try:
         value = make()
     except Exception:  # left for the request that needs it

@@ -7,13 +7,24 @@ import gc
 import warnings
 from collections.abc import AsyncIterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple, NewType
 
 import orjson
 import pytest
 import strawberry
 from graphql import (
+    GraphQLArgument,
+    GraphQLDefaultInput,
+    GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInt,
+    GraphQLObjectType,
+    GraphQLScalarType,
     GraphQLSchema,
+    GraphQLString,
+    GraphQLWrappingType,
     OperationDefinitionNode,
     build_schema,
     execute,
@@ -626,3 +637,180 @@ async def test_the_encoder_is_the_callers() -> None:
     executed = await plan.execute(root_value={"names": ["\ud800"]})
     assert executed.data == b"{'names': ['\\ud800']}"
     assert execute(THINGS, document, {"names": ["\ud800"]}) == ({"names": ["\ud800"]}, None)
+
+
+def refuse(_: Any) -> Any:
+    raise ValueError("refused")
+
+
+async def test_a_default_of_a_scalar_of_the_schema_is_parsed_for_each_request() -> None:
+    parsed: list[str] = []
+
+    def parse_value(value: str) -> str:
+        parsed.append(value)
+        return f"{value}, parsed {len(parsed)} times"
+
+    text = GraphQLScalarType("Text", parse_value=parse_value)
+    repeat = GraphQLField(GraphQLString, {"text": GraphQLArgument(text)}, lambda _source, _info, text: text)
+    schema = GraphQLSchema(GraphQLObjectType("Query", {"repeat": repeat}))
+    plan = compiled(schema, 'query ($text: Text = "x") { repeat(text: $text) }')
+    assert plan is not None
+    assert [(await plan.execute()).data for _ in range(2)] == [
+        b'{"repeat":"x, parsed 1 times"}',
+        b'{"repeat":"x, parsed 2 times"}',
+    ]
+
+
+async def test_a_default_that_its_type_refuses_is_an_error_of_the_field() -> None:
+    box = GraphQLInputObjectType("Box", {"size": GraphQLInputField(GraphQLInt)}, out_type=refuse)
+    pack = GraphQLField(GraphQLInt, {"box": GraphQLArgument(box, default=GraphQLDefaultInput(value={"size": 1}))})
+    shop = GraphQLObjectType("Shop", {"pack": pack, "name": GraphQLField(GraphQLString)})
+    schema = GraphQLSchema(GraphQLObjectType("Query", {"shop": GraphQLField(shop), "pack": pack}))
+    data, errors = await both(schema, "{ shop { pack name } pack }", {"shop": {"name": "a"}})
+    assert data == {"shop": {"pack": None, "name": "a"}, "pack": None}
+    assert [error["path"] for error in errors] == [["shop", "pack"], ["pack"]]
+
+
+async def test_arguments_of_a_coroutine_are_coerced_once() -> None:
+    parsed: list[str] = []
+    text = strawberry.scalar(name="Text", parse_value=lambda value: parsed.append(value) or value)
+
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        async def repeat(self, text: Written) -> str:
+            return text
+
+    schema = strawberry.Schema(Query, config=StrawberryConfig(scalar_map={Written: text}))
+    expected, actual = await Comparison(schema._schema).run('{ a: repeat(text: "a") b: repeat(text: "b") }', {}, dict)
+    assert actual == expected
+    assert parsed == ["a", "b"] * 2
+
+
+Written = NewType("Written", str)
+
+
+@strawberry.input
+class Ended:
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        if self.number:
+            next(iter([]))
+
+
+async def test_a_coroutine_whose_arguments_end_an_iteration() -> None:
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        async def take(self, ended: Ended) -> int | None:
+            return ended.number
+
+    expected, actual = await Comparison(strawberry.Schema(Query)._schema).run("{ take(ended: {number: 1}) }", {}, dict)
+    assert actual == expected
+
+
+async def test_an_iterator_needs_nothing_but_next() -> None:
+    class Counting:
+        count = 0
+
+        def __next__(self) -> int:
+            if self.count == 3:
+                raise StopIteration
+            self.count += 1
+            return self.count
+
+    class Counts:
+        def __iter__(self) -> Any:
+            return Counting()
+
+    data, errors = await both(build_schema("type Query { numbers: [Int] }"), "{ numbers }", {"numbers": Counts()})
+    assert (data, errors) == ({"numbers": [1, 2, 3]}, [])
+
+
+class Pair(NamedTuple):
+    key: int
+    name: str
+
+
+class Renamed(Pair):
+    label = Pair.name
+    name = Pair.key  # type: ignore[assignment]
+
+
+class Positive(InstancesOf):
+    def __call__(self, value: Any, info: Any = None) -> bool:
+        return super().__call__(value, info) and value.key > 0
+
+
+@strawberry.type
+class ShownPair:
+    is_type_of = InstancesOf(Renamed)
+
+    key: int
+    label: str
+    name: int
+
+
+@strawberry.type
+class PositivePair:
+    is_type_of = Positive(Pair)
+
+    key: int
+
+
+async def test_a_record_is_read_where_its_class_says() -> None:
+    @strawberry.type
+    class Query:
+        is_type_of = InstancesOf(Pair)
+
+        key: int
+
+        @strawberry.field
+        def shown(self) -> ShownPair:
+            return Renamed(1, "one")  # type: ignore[return-value]
+
+        @strawberry.field
+        def positive(self, key: int) -> PositivePair | None:
+            return Pair(key, "")  # type: ignore[return-value]
+
+    schema = strawberry.Schema(Query)._schema
+    text = "{ key shown { key label name } one: positive(key: 1) { key } none: positive(key: -1) { key } }"
+    # Of a root value, nobody asks whether it is of its type.
+    data, errors = await both(schema, text, SimpleNamespace(key=3))
+    assert data == {"key": 3, "shown": {"key": 1, "label": "one", "name": 1}, "one": {"key": 1}, "none": None}
+    assert [error["path"] for error in errors] == [["none"]]
+
+
+async def test_a_plan_keeps_nothing_of_a_document_in_its_schema() -> None:
+    schema = build_schema("input In { a: [Int] } type Query { f(in: [In!]): Int }")
+    compiler = PlanCompiler(schema)
+
+    def compile_one(number: int) -> None:
+        text = f"query ($a: [In!]!, $b: In!, $c: [[In]]) {{ x{number}: f(in: $a) f(in: [$b]) g: f }}"
+        document = parse(text)
+        (operation,) = document.definitions
+        assert isinstance(operation, OperationDefinitionNode)
+        assert compiler.compile(document, operation) is not None
+
+    def wrappers() -> int:
+        gc.collect()
+        return sum(isinstance(each, GraphQLWrappingType) for each in gc.get_objects())
+
+    compile_one(0)
+    before = wrappers()
+    for number in range(1, 5):
+        compile_one(number)
+    assert wrappers() == before
+
+
+async def test_what_a_resolver_does_to_its_infos_fragments_is_gone_with_the_request() -> None:
+    def forget(info: Any) -> list[str]:
+        info.fragments.clear()
+        return ["a"]
+
+    plan = compiled(THINGS, "{ names person { ...P } } fragment P on Person { name }")
+    assert plan is not None
+    await plan.execute(root_value={"names": forget})
+    executed = await plan.execute(root_value={"names": [], "person": {"name": "Ada"}})
+    assert executed.data == b'{"names":[],"person":{"name":"Ada"}}'
