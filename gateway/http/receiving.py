@@ -22,6 +22,7 @@ from gateway.http.failures import MAX_FIELD_SIZE, MAX_FIELDS, MAX_TARGET_SIZE
 _MAX_HEAD_SIZE: Final = 65_536
 _READ_SIZE: Final = 65_536
 _EMPTY_LINE: Final = b"\r\n\r\n"
+_EMPTY_LINE_REST: Final = len(_EMPTY_LINE) - 1
 _MAX_PARTS: Final = 64
 # A name or an address, and a port (RFC 9112, 3.2; RFC 3986, 3.2.2); `proxies` is stricter where it makes a link.
 _HOST: Final = re.compile(r"(?:[a-zA-Z0-9._~!$&'()*+,;=%-]*|\[[a-zA-Z0-9:.]+\])(?::[0-9]{0,5})?")
@@ -41,6 +42,7 @@ class ReceivingConnection(web.RequestHandler):
         "_head_size",
         "_is_chunked",
         "_is_deaf",
+        "_line_end",
     )
 
     def __init__(self, server: web.Server, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
@@ -52,6 +54,8 @@ class ReceivingConnection(web.RequestHandler):
         # As its Content-Length says.
         self._body_size = 0
         self._is_chunked = False
+        # How much of an empty line what was fed ends with, of a head or a chunked body.
+        self._line_end = b""
         # Since when a head is awaited, and how much of it is here. None between requests.
         self._head_since: float | None = None
         self._head_size = 0
@@ -84,19 +88,29 @@ class ReceivingConnection(web.RequestHandler):
         # its end. aiohttp's parser forgets what it has read where the next request is malformed, and takes trailers
         # for headers of the next request.
         for _ in range(_MAX_PARTS):
-            if self._is_chunked or self._body.is_eof():
-                end = data.find(_EMPTY_LINE) + len(_EMPTY_LINE)
-                if end < len(_EMPTY_LINE):
-                    break
-            else:
-                end = self._body_size - self._body.total_bytes
-            if end >= len(data) or self._upgraded:
+            end = self._end_of_part(data)
+            if end is None or end >= len(data) or self._upgraded:
                 break
+            self._line_end = b""
             self._feed(data[:end])
             data = data[end:]
+        else:
+            end = None
+        self._line_end = b"" if end is not None else (self._line_end + data[-_EMPTY_LINE_REST:])[-_EMPTY_LINE_REST:]
+        was_chunked = self._is_chunked
         self._feed(data)
+        if was_chunked and self._is_chunked and self._body.is_eof() and end != len(data):
+            # The beginning of the next request is held by the parser, that is not used again.
+            self.refuse(ParseError(_AROUND_CHUNKS))
         if self._messages:
             self._wake()
+
+    def _end_of_part(self, data: bytes) -> int | None:
+        """None where it is not known, or not here yet."""
+        if not (self._is_chunked or self._body.is_eof()):
+            return self._body_size - self._body.total_bytes
+        found = (self._line_end + data).find(_EMPTY_LINE)
+        return None if found < 0 else found + len(_EMPTY_LINE) - len(self._line_end)
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         # aiohttp calls it after each read of a body, and it would feed nothing to the parser.

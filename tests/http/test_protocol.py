@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -18,7 +20,7 @@ from structlog.testing import capture_logs
 from gateway.http.graphql.endpoint import GraphQLEndpoint
 from gateway.http.rest import RestEndpoints
 from tests.databases import DatabaseServer, SQLiteServer
-from tests.http.raw import RawResponse, connected, port_of, send, send_bytes
+from tests.http.raw import Connection, RawResponse, connected, port_of, send, send_bytes
 from tests.keys import ADA
 
 HOST: Final = b"Host: testserver\r\n"
@@ -398,6 +400,55 @@ async def test_a_trailer_is_no_header_behind_many_pipelined_requests(before: int
     assert statuses[:-1] == [200] * (before + 1)
     # How far it is looked at depends on how it arrives.
     assert statuses[-1] in (400, 401)
+
+
+HIDDEN: Final = get(FOLDERS)
+HIDING: Final = (
+    b"POST /graphql HTTP/1.1\r\n" + HOST + b"Content-Type: text/plain\r\n"
+    b"Content-Length: " + str(len(HIDDEN)).encode() + b"\r\n\r\n" + HIDDEN
+)
+
+
+def cuts_in_empty_lines(data: bytes) -> list[list[int]]:
+    """Each empty line cut in each way, and all in the same way."""
+    starts = [found.start() for found in re.finditer(rb"(?=\r\n\r\n)", data)]
+    return [[start + after] for start in starts for after in (1, 2, 3)] + [
+        [start + after for start in starts] for after in (1, 2, 3)
+    ]
+
+
+async def write_in_pieces(connection: Connection, data: bytes, cuts: list[int]) -> None:
+    for start, end in pairwise([0, *cuts, len(data)]):
+        connection.write(data[start:end])
+        await connection.drain()
+        await asyncio.sleep(0.005)
+
+
+async def test_a_request_ends_where_it_ends_however_it_arrives(port: int) -> None:
+    """A proxy that shares connections would have the body of one client's request answered to another."""
+    data = POST_CHUNKED + b"\r\n" + CHUNKS + b"A: b\r\n\r\n" + HIDING + get("/health/live") + HIDING
+    for cuts in cuts_in_empty_lines(data):
+        async with connected(port) as connection:
+            await write_in_pieces(connection, data + get("/nope"), cuts)
+            assert [(await connection.read()).status for _ in range(5)] == [200, 415, 200, 415, 404], cuts
+
+
+async def test_what_arrived_whole_is_answered_before_what_is_malformed(port: int) -> None:
+    data = get("/health/live") + b"BROKEN\r\n\r\n"
+    for cuts in cuts_in_empty_lines(data):
+        async with connected(port) as connection:
+            await write_in_pieces(connection, data, cuts)
+            assert [each.status for each in await connection.read_all()] == [200, 400], cuts
+
+
+async def test_a_body_in_more_parts_than_are_looked_at_hides_no_request(port: int) -> None:
+    lines = b"\r\n\r\n" * 100
+    chunks = b"%x\r\n" % (len(lines) + 24) + lines + b'{"query":"{__typename}"}' + b"\r\n0\r\n\r\n"
+    data = POST_CHUNKED + b"\r\n" + chunks + HIDING
+    for cut in (len(data), len(data) - len(HIDDEN), len(data) - len(HIDDEN) - 1):
+        async with connected(port) as connection:
+            await write_in_pieces(connection, data, [cut])
+            assert [each.status for each in await connection.read_all()] == [200, 400], cut
 
 
 async def test_a_declined_upgrade_closes(port: int) -> None:
