@@ -6,8 +6,12 @@ The texts of the errors are those that clients of the reference see (contract/re
 from __future__ import annotations
 
 import codecs
+import encodings
 import json
 import re
+from encodings import normalize_encoding
+from encodings.aliases import aliases
+from pkgutil import iter_modules
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -21,6 +25,7 @@ MEDIA_TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "
 # The curl commands that the product's API reference prints send `type=home` as application/json:
 # what can only be a folder's fields as a form, and never JSON, is taken for what it is.
 _PRINTED_FORM: Final = re.compile(rb"(?:type|protocol|path)=[^&]*(?:&(?:type|protocol|path)=[^&]*)*")
+_CODECS: Final = frozenset(module.name for module in iter_modules(encodings.__path__))
 # Those that web clients use. Python knows more, among them some that are slow or no text at all.
 _CHARSETS: Final = frozenset(
     {"utf-8", "utf-8-sig", "utf-7", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "ascii"}
@@ -69,8 +74,8 @@ async def read_limited(request: web.Request, max_size: int) -> bytes:
     except (web.RequestPayloadError, ConnectionError):
         # The client broke off, or its encoding is wrong: nothing failed here.
         raise ParseError("The request body is incomplete or wrongly encoded.") from None
-    encodings = request.headers.getall(hdrs.CONTENT_ENCODING, None)
-    return body if encodings is None else decompress(body, ",".join(encodings), max_size)
+    codings = request.headers.getall(hdrs.CONTENT_ENCODING, None)
+    return body if codings is None or not body else decompress(body, ",".join(codings), max_size)
 
 
 def has_arrived(request: web.Request) -> bool:
@@ -82,12 +87,21 @@ def has_arrived(request: web.Request) -> bool:
 def _charset(header: str) -> str:
     name = parse_mimetype(header).parameters.get("charset", "")
     try:
-        known = codecs.lookup(name).name
-    except (LookupError, ValueError):
+        known = codecs.lookup(_codec_of(name)).name
+    except LookupError:
         return "utf-8"
     if known not in _CHARSETS:
         raise ParseError(f'Unsupported charset "{name}" in request Content-Type header.')
     return known
+
+
+def _codec_of(name: str) -> str:
+    """As `codecs.lookup` finds it, which keeps all that it was ever asked for. Raises LookupError."""
+    normal = normalize_encoding(name).lower()
+    known = aliases.get(normal) or aliases.get(normal.replace(".", "_"))
+    if known is None and normal not in _CODECS:
+        raise LookupError
+    return known or normal
 
 
 def _parse_json(body: bytes, charset: str) -> Any:

@@ -1,4 +1,4 @@
-"""JSON as both transports write it: compact, UTF-8, keys in the order given."""
+"""JSON as both transports write it: UTF-8, keys in the order given, compact unless a client asks for more."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ def encode_json(value: Any) -> bytes:
         # An integer over 64 bits, or a lone surrogate that a client sent and an error repeats:
         # JSON has both, as digits and as an escape; orjson has neither.
         return json.dumps(value, separators=(",", ":")).encode()
+
+
+def encode_json_indented(value: Any, indent: int) -> bytes:
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent).encode()
 
 
 def decode_json(body: bytes) -> Any:

@@ -28,7 +28,10 @@ class PublicAddress:
 
     def base(self, request: web.Request) -> str:
         """As `https://folders.example`, without a path. Raises ParseError where the client's host is none."""
-        scheme, host = request.scheme, request.headers.get(hdrs.HOST, "")
+        scheme, host = request.scheme, request.headers.get(hdrs.HOST)
+        if host is None:
+            # HTTP/1.0 asks for none.
+            host = _own_address(request)
         if is_within(self._trusted, request.remote):
             forwarded_scheme = _first(request.headers.get("X-Forwarded-Proto")).lower()
             scheme = forwarded_scheme if forwarded_scheme in ("http", "https") else scheme
@@ -40,6 +43,12 @@ class PublicAddress:
     def url(self, request: web.Request) -> str:
         """Absolute, without the query."""
         return self.base(request) + quote(unquote_to_bytes(request.rel_url.raw_path), safe=_SAFE)
+
+
+def _own_address(request: web.Request) -> str:
+    assert request.transport is not None
+    host, port, *_ = request.transport.get_extra_info("sockname")
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_within(networks: Networks, remote: str | None) -> bool:

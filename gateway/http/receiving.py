@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 from aiohttp.http import HttpRequestParser, HttpVersion10, HttpVersion11, RawRequestMessage
-from aiohttp.http_exceptions import BadStatusLine, HttpProcessingError
+from aiohttp.http_exceptions import BadStatusLine, HttpProcessingError, InvalidURLError
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE, _ErrInfo
 
@@ -206,6 +206,12 @@ def _problem(message: RawRequestMessage) -> GatewayError | HttpProcessingError |
     """What HTTP wants refused, and aiohttp lets pass."""
     if message.version not in _VERSIONS:
         return BadStatusLine()
+    if not message.path.startswith("/"):
+        try:
+            # aiohttp's request will ask it.
+            _ = message.url.host
+        except ValueError:
+            return InvalidURLError("")
     headers = message.headers
     if not message.chunked and hdrs.TRANSFER_ENCODING in headers:
         return ParseError("The request's transfer encoding is not chunked.")

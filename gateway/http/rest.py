@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +21,7 @@ from gateway.errors import (
 from gateway.folders import FolderService
 from gateway.http.authentication import BODY, PARAMETER, Credential, find_in_header, find_in_query
 from gateway.http.bodies import MEDIA_TYPES, read_body
-from gateway.http.json import encode_json
+from gateway.http.json import encode_json, encode_json_indented
 from gateway.http.negotiation import negotiate_indent
 from gateway.http.pagination import LimitOffset
 from gateway.http.proxies import PublicAddress
@@ -229,10 +228,7 @@ def _parse_id(text: str) -> UUID:
 
 
 def _json(call: _Call, status: int, value: Any) -> Reply:
-    if call.indent is None:
-        text = encode_json(value)
-    else:
-        text = json.dumps(value, indent=call.indent, ensure_ascii=False).encode()
+    text = encode_json(value) if call.indent is None else encode_json_indented(value, call.indent)
     # Line separators of Unicode end a line in JavaScript, so they are written as escapes.
     for separator, escape in ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029")):
         text = text.replace(separator, escape)

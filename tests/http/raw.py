@@ -55,7 +55,9 @@ async def send(
     lines = [f"{method} {target} HTTP/1.1", "Connection: close"]
     for name, value in fields.items():
         lines += [f"{name}: {each}" for each in ([value] if isinstance(value, str) else value)]
-    return await send_bytes(port, method, "\r\n".join([*lines, "", ""]).encode() + (body or b""))
+    return await send_bytes(
+        port, method, "\r\n".join([*lines, "", ""]).encode(errors="surrogateescape") + (body or b"")
+    )
 
 
 async def send_bytes(port: int, method: str, request: bytes) -> RawResponse:

@@ -84,6 +84,8 @@ UNREADABLE: Final = {
     "two hosts": (get("/", b"Host: other\r\n"), 400, "parse_error"),
     "bytes in the target": (b"GET /\xff HTTP/1.1\r\n" + HOST + b"\r\n", 400, "parse_error"),
     "an absolute target without a host": (get("http:///"), 400, "parse_error"),
+    "an absolute target with a broken name": (get("http://xn--/graphql"), 400, "parse_error"),
+    "a tunnel to a broken name": (get("xn--:80").replace(b"GET", b"CONNECT", 1), 400, "parse_error"),
     "a space before the colon": (get("/", b"A : b\r\n"), 400, "parse_error"),
     "a folded header": (get("/", b"A: b\r\n c\r\n"), 400, "parse_error"),
     "U+0000 in a header": (get("/", b"A: \0\r\n"), 400, "parse_error"),

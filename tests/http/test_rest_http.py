@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import encodings
 import gzip
 import json
 import re
+from encodings.aliases import aliases
 from typing import Any, Final
 
 import pytest
@@ -145,6 +148,67 @@ async def test_compressed_body(port: int) -> None:
     assert response.status == 201
 
 
+async def test_an_empty_body_is_empty_in_every_coding(port: int) -> None:
+    headers = {**JSON, "Content-Encoding": "gzip"}
+    response = await send(port, "POST", LISTS[0], headers, b"")
+    assert (response.status, json.loads(response.body)["code"]) == (400, "required")
+    # Where no header has a key, the body is looked at.
+    target = f"{LISTS[0]}/?personal_api_key={keys.ADA}"
+    assert (await send(port, "GET", target, {"Content-Encoding": "gzip"}, b"")).status == 200
+
+
+# Those that web clients use.
+READ: Final = {
+    *("ascii", "utf-7", "utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be", "utf-32-le"),
+    *("cp1250", "cp1251", "cp1252", "iso8859-1", "iso8859-2", "iso8859-15", "koi8-r", "shift_jis", "euc_jp", "gb18030"),
+}
+
+
+def charset_of_python(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return "utf-8"
+
+
+async def test_charsets_are_pythons(port: int) -> None:
+    """Each by all of its names; those that no client uses are refused, and what Python does not know is UTF-8."""
+    body = '{"type":"home","path":"Growth"}'
+    for name in [*aliases, *aliases.values(), "UTF_8", "ISO-8859.1", "latin 1", "unknown", "aliases", "utf\u00fc8"]:
+        known = charset_of_python(name)
+        headers = {**JSON, "Content-Type": f"application/json; charset={name}"}
+        answer = await send(port, "POST", LISTS[0], headers, body.encode(known) if known in READ else b"{}")
+        if known in READ:
+            assert (answer.status, json.loads(answer.body)["path"]) == (201, "Growth"), name
+        else:
+            assert (answer.status, json.loads(answer.body)["code"]) == (400, "parse_error"), name
+
+
+async def test_names_of_charsets_are_not_kept(port: int) -> None:
+    """Python keeps each name that it was ever asked for."""
+    kept = len(encodings._cache)
+    for number in range(20):
+        for name in (f"unknown-{number}", f"utf{'-' * number}8", f"cp1252{' ' * number}"):
+            await send(port, "POST", LISTS[0], {"Content-Type": f'application/json; charset="{name}"'}, b"{}")
+    assert len(encodings._cache) <= kept + 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "code"),
+    [
+        ({}, b'{"type":"\\ud800"}', "invalid_choice"),
+        ({"Content-Type": "text/\udcff"}, b"x", "unsupported_media_type"),
+        ({"Content-Type": "multipart/form-data; boundary=\udcff"}, b"x", "parse_error"),
+    ],
+)
+@pytest.mark.parametrize("accept", ["application/json", "application/json; indent=2"])
+async def test_what_is_no_text_is_repeated_as_an_escape(
+    port: int, headers: dict[str, str], body: bytes, code: str, accept: str
+) -> None:
+    response = await send(port, "POST", LISTS[0], {**JSON, **headers, "Accept": accept}, body)
+    assert json.loads(response.body)["code"] == code
+
+
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
@@ -176,6 +240,14 @@ async def test_unknown_host_is_refused_where_links_are_made(port: int, text: str
     headers = {**AUTH, "Host": text} if text else {**AUTH, "Host": ""}
     status = (await send(port, "GET", LISTS[0], headers)).status
     assert status == (200 if text in ("abc", "0") else 400)
+
+
+async def test_links_without_a_host_lead_to_where_the_request_arrived(port: int) -> None:
+    await create(port, LISTS[0])
+    await send(port, "POST", LISTS[0], JSON, b'{"type":"pinned"}')
+    request = f"GET {LISTS[0]}/?limit=1 HTTP/1.0\r\nAuthorization: Bearer {keys.ADA}\r\n\r\n"
+    page = await send_bytes(port, "GET", request.encode())
+    assert json.loads(page.body)["next"] == f"http://127.0.0.1:{port}{LISTS[0]}/?limit=1&offset=1"
 
 
 async def test_key_is_not_in_links(port: int) -> None:
