@@ -14,6 +14,7 @@ from gateway.keys import hash_key
 from gateway.model import Environment, Surface, Timestamp
 from gateway.storage.ahead import NO_FORECAST, NOTHING_AHEAD, Forecast, ReadAhead
 from gateway.storage.directory import MARKED_EVERY, Directory
+from gateway.storage.failures import StatementFailed
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +75,6 @@ class CallerService:
     async def _mark_used(self, caller: Caller, now: Timestamp) -> None:
         try:
             await self._directory.mark_used(caller.key_id, now)
-        except GatewayError:
-            # It is known to the log already, and the next request tries again.
-            log.warning("key.last_used_not_written", key_id=str(caller.key_id))
+        except (GatewayError, StatementFailed) as error:
+            # The next request tries again.
+            log.warning("key.last_used_not_written", key_id=str(caller.key_id), cause=str(error))

@@ -20,6 +20,7 @@ import pytest
 from aiohttp import ClientSession
 from sqlalchemy import String, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.testing import capture_logs
 
 from gateway.settings import load_settings
 from gateway.storage.engine import Database, DatabaseConfig
@@ -237,6 +238,24 @@ async def test_postgresql_behind_a_network_that_swallows_everything(
         await until_it_serves(client)
 
 
+async def test_a_listener_comes_to_its_end_though_the_server_hangs(fragile: PostgreSQLServer, fragile_url: str) -> None:
+    database = Database(DatabaseConfig(url=fragile_url, connect_timeout=0.5, statement_timeout=0.5))
+    listens = asyncio.Event()
+
+    async def listen() -> None:
+        async with database.listening("anything", lambda _: None) as lost:
+            listens.set()
+            await lost
+
+    listening = asyncio.create_task(listen())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await listens.wait()
+        with fragile.hung():
+            listening.cancel()
+            await asyncio.wait([listening])
+            await database.close()
+
+
 async def test_connections_that_the_server_ends(fragile_url: str) -> None:
     async with serving(load_settings(database_url=fragile_url)) as client:
         async with holding(fragile_url, "LOCK TABLE persisted_folders") as other:
@@ -269,6 +288,32 @@ async def test_a_statement_that_takes_too_long(fragile_url: str) -> None:
                 while await get(client, "/health/ready") != (200, {"status": "ok"}):
                     pass
         await until_it_serves(client)
+
+
+async def test_a_lock_that_the_server_does_not_wait_for(fragile_url: str) -> None:
+    name = fragile_url.partition("@/")[2].partition("?")[0]
+    async with holding(fragile_url, f"ALTER DATABASE {name} SET lock_timeout = '100ms'"):
+        pass
+    async with serving(load_settings(database_url=fragile_url, cursor_secret="x" * 32)) as client:
+        async with holding(fragile_url, "LOCK TABLE persisted_folders"):
+            answers = await asyncio.gather(*(get(client) for _ in range(5)), *(post(client) for _ in range(5)))
+            assert answers == [(503, UNAVAILABLE)] * 10
+        await assert_serves(client)
+
+
+async def test_a_key_whose_use_may_not_be_noted(fragile_url: str) -> None:
+    """Where an operator gives the service's user fewer rights than it needs."""
+    grants = "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"
+    async with holding(fragile_url, "CREATE ROLE reader LOGIN", grants, "UPDATE api_keys SET last_used_at = NULL"):
+        pass
+    settings = load_settings(database_url=fragile_url.replace("postgres@", "reader@"), cursor_secret="x" * 32)
+    with capture_logs() as logs:
+        async with serving(settings) as client:
+            assert (await get(client))[0] == 200
+    (noted,) = [entry for entry in logs if entry["event"] == "key.last_used_not_written"]
+    assert "InsufficientPrivilegeError" in noted["cause"]
+    async with holding(fragile_url, "DROP OWNED BY reader", "DROP ROLE reader"):
+        pass
 
 
 async def test_a_pool_that_is_used_up(fragile_url: str) -> None:

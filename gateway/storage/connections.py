@@ -49,9 +49,17 @@ class PooledConnection(ABC):
         """Whether it is known to be gone."""
 
     @property
-    @abstractmethod
     def is_sound(self) -> bool:
         """Whether it can be used after something failed on it: it lives, and is in no transaction."""
+        # SQLAlchemy thinks itself in one after a statement that failed, also where none was begun.
+        return not (
+            self.is_closed or self.is_in_transaction or self.sqlalchemy.in_transaction() or self.sqlalchemy.invalidated
+        )
+
+    @property
+    @abstractmethod
+    def is_in_transaction(self) -> bool:
+        """As the driver says, of one that is open."""
 
     @abstractmethod
     async def ping(self) -> None:
@@ -88,8 +96,8 @@ class PostgreSQLConnection(PooledConnection):
         return self._driver.is_closed()
 
     @property
-    def is_sound(self) -> bool:
-        return not (self._driver.is_closed() or self._driver.is_in_transaction() or self.sqlalchemy.invalidated)
+    def is_in_transaction(self) -> bool:
+        return self._driver.is_in_transaction()
 
     async def ping(self) -> None:
         await self._driver.execute("SELECT 1")
@@ -158,8 +166,8 @@ class SQLiteConnection(PooledConnection):
         return False
 
     @property
-    def is_sound(self) -> bool:
-        return not (self.is_closed or self._driver.in_transaction or self.sqlalchemy.invalidated)
+    def is_in_transaction(self) -> bool:
+        return self._driver.in_transaction
 
     async def ping(self) -> None:
         """A file is there."""

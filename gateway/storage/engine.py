@@ -14,8 +14,7 @@ from sqlalchemy import ClauseElement, Connection, Executable, Row, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Unavailable
 from gateway.storage.connections import (
@@ -206,9 +205,9 @@ class Database:
             if not lost.done():
                 lost.set_result(None)
 
-        engine = create_async_engine(self._engine.url, poolclass=NullPool, hide_parameters=True)
         with translated():
-            async with engine.connect() as connection:
+            # The engine has no pool: this one is new.
+            async with self._engine.connect() as connection:
                 driver: Any = (await connection.get_raw_connection()).driver_connection
                 driver.add_termination_listener(on_lost)
                 await driver.add_listener(channel, lambda _, __, ___, payload: heard(payload))

@@ -21,9 +21,9 @@ log = structlog.get_logger(__name__)
 
 # Serialization failure and deadlock: the database asks to run the same transaction again.
 _RETRYABLE_STATES: Final = frozenset({"40001", "40P01"})
-# 08 connection, 53 out of resources, 57 operator intervention, 3D no such database, 28 login;
-# 25006 is a primary that became a replica.
-_OUTAGE_STATES: Final = ("08", "53", "57", "3D", "28", "25006")
+# 08 connection, 53 out of resources, 57 operator intervention, 58 system error, 3D no such database, 28 login;
+# 25006 is a primary that became a replica, 55P03 a lock that was not to be had in the server's own time.
+_OUTAGE_STATES: Final = ("08", "53", "57", "58", "3D", "28", "25006", "55P03")
 _OUTAGE_NAMES: Final = (
     "SQLITE_BUSY",
     "SQLITE_LOCKED",

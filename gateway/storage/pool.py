@@ -77,10 +77,8 @@ class ConnectionPool:
         """Those that are lent follow when they come back."""
         self._is_over = True
         idle, self._idle = self._idle, []
-        for connection in idle:
-            await self._close(connection)
-            self._unopened += 1
-        await asyncio.gather(*self._closing)
+        self._unopened += len(idle)
+        await asyncio.gather(*map(self._close, idle), *self._closing)
 
     async def _wait(self) -> PooledConnection | None:
         loop = asyncio.get_running_loop()

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Unavailable
 from gateway.storage import pool as pool_module
@@ -22,6 +23,7 @@ from tests.patience import PATIENCE_SECONDS
 class Fake(PooledConnection):
     is_closed = False
     is_sound = True
+    is_in_transaction = False
     pinged = 0
 
     def __init__(self, opened: list[Fake]) -> None:
@@ -221,6 +223,17 @@ async def test_a_read_that_is_cancelled_leaves_the_pool_whole(postgresql: Postgr
         assert [tuple(row) for row in await database.read(database.prepare(text("SELECT 1")))] == [(1,)]
     await database.close()
     postgresql.drop(url)
+
+
+async def test_a_read_that_failed_leaves_the_pool_to_others(database: Database) -> None:
+    async def work(connection: AsyncConnection) -> Any:
+        return (await connection.execute(text("SELECT 1"))).scalar()
+
+    for _ in range(2):
+        with pytest.raises(StatementFailed):
+            await database.fetch(text("SELECT nothing FROM nowhere"))
+        # It would get the connection that was used last.
+        assert await database.transaction(work) == 1
 
 
 async def test_postgresql_plans_a_prepared_statement_once(postgresql: PostgreSQLServer) -> None:
