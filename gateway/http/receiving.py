@@ -40,8 +40,10 @@ class ReceivingConnection(web.RequestHandler):
         "_half_closed",
         "_head_since",
         "_head_size",
+        "_held",
         "_is_chunked",
         "_is_deaf",
+        "_is_overfed",
         "_line_end",
     )
 
@@ -56,6 +58,9 @@ class ReceivingConnection(web.RequestHandler):
         self._is_chunked = False
         # How much of an empty line what was fed ends with, of a head or a chunked body.
         self._line_end = b""
+        # What arrived and is not fed yet, and whether more was fed than the part that was due.
+        self._held = b""
+        self._is_overfed = False
         # Since when a head is awaited, and how much of it is here. None between requests.
         self._head_since: float | None = None
         self._head_size = 0
@@ -84,29 +89,40 @@ class ReceivingConnection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
+        if not data:
+            # After a pause; the parser may hold something itself.
+            self._feed(data)
+        rest, self._held = self._held + data, b""
         # What is pipelined is fed in parts: a head or a chunked body up to its empty line, a body of known length to
         # its end. aiohttp's parser forgets what it has read where the next request is malformed, and takes trailers
         # for headers of the next request.
-        for _ in range(_MAX_PARTS):
-            end = self._end_of_part(data)
-            if end is None or end >= len(data) or self._upgraded:
-                break
-            self._line_end = b""
-            self._feed(data[:end])
-            data = data[end:]
-        else:
-            end = None
-        self._line_end = b"" if end is not None else (self._line_end + data[-_EMPTY_LINE_REST:])[-_EMPTY_LINE_REST:]
-        was_chunked = self._is_chunked
-        self._feed(data)
-        if was_chunked and self._is_chunked and self._body.is_eof() and end != len(data):
-            # The beginning of the next request is held by the parser, that is not used again.
-            self.refuse(ParseError(_AROUND_CHUNKS))
+        count = 0
+        while rest and not self._is_paused:
+            end = self._end_of_part(rest)
+            count += 1
+            if count > _MAX_PARTS and end is not None:
+                self._is_overfed = not rest.endswith(_EMPTY_LINE)
+                end = None
+            if end is None:
+                end = len(rest)
+                self._line_end = (self._line_end + rest[-_EMPTY_LINE_REST:])[-_EMPTY_LINE_REST:]
+            else:
+                self._line_end = b""
+            self._feed(rest[:end])
+            rest = rest[end:]
+        self._held = rest
         if self._messages:
             self._wake()
 
+    @property
+    def _is_paused(self) -> bool:
+        """Whether the parser would keep to itself what it is fed."""
+        return not self._upgraded and (self._reading_paused or len(self._messages) >= self._max_msg_queue_size)
+
     def _end_of_part(self, data: bytes) -> int | None:
         """None where it is not known, or not here yet."""
+        if self._upgraded:
+            return None
         if not (self._is_chunked or self._body.is_eof()):
             return self._body_size - self._body.total_bytes
         found = (self._line_end + data).find(_EMPTY_LINE)
@@ -127,9 +143,6 @@ class ReceivingConnection(web.RequestHandler):
         super().data_received(data)
         if self._request_count != before:
             self._look_at_arrived(self._request_count - before)
-            if self._is_chunked and self._buffer_paused and self._body.is_eof():
-                # The queue is full: what came behind the chunked body is held by the parser, that is not used again.
-                self.refuse(ParseError(_AROUND_CHUNKS))
         elif data and not in_body and not self._upgraded and not self._close:
             if self._head_since is None:
                 self._head_since = self._loop.time()
@@ -137,6 +150,11 @@ class ReceivingConnection(web.RequestHandler):
             self._head_size += len(data)
             if self._head_size > _MAX_HEAD_SIZE:
                 self.refuse(HeaderFieldsTooLarge())
+        if self._is_overfed and not self._is_paused:
+            self._is_overfed = False
+            if self._is_chunked and self._body.is_eof():
+                # What came behind the chunked body is held by the parser, that is not used again.
+                self.refuse(ParseError(_AROUND_CHUNKS))
 
     @property
     def _is_idle(self) -> bool:

@@ -22,6 +22,7 @@ from gateway.http.rest import RestEndpoints
 from tests.databases import DatabaseServer, SQLiteServer
 from tests.http.raw import Connection, RawResponse, connected, port_of, send, send_bytes
 from tests.keys import ADA
+from tests.patience import PATIENCE_SECONDS
 
 HOST: Final = b"Host: testserver\r\n"
 FOLDERS: Final = "/api/projects/1/persisted_folder/"
@@ -451,6 +452,51 @@ async def test_a_body_in_more_parts_than_are_looked_at_hides_no_request(port: in
         async with connected(port) as connection:
             await write_in_pieces(connection, data, [cut])
             assert [each.status for each in await connection.read_all()] == [200, 400], cut
+
+
+def large_post(size: int, *, chunked: bool) -> bytes:
+    body = b'{"query":"{__typename}","variables":{"x":"' + b"x" * size + b'"}}'
+    if chunked:
+        return POST_CHUNKED + b"\r\n%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
+    length = b"Content-Length: %d\r\n\r\n" % len(body)
+    return b"POST /graphql HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n" + length + body
+
+
+# The second is so much more than is read ahead that reading pauses with its last byte.
+@pytest.mark.parametrize("size", [60_000, 131_073, 200_000, 300_000])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_large_bodies_are_read_to_their_end_and_no_further(chunked: bool, size: int, port: int) -> None:
+    post = large_post(size, chunked=chunked)
+    async with asyncio.timeout(PATIENCE_SECONDS), connected(port) as connection:
+        for count in (1, 3):
+            connection.write(post * count + get("/nope"))
+            assert [(await connection.read()).status for _ in range(count + 1)] == [*[200] * count, 404]
+        # Nothing else was answered meanwhile, and nothing is left over.
+        connection.write(post)
+        assert (await connection.read()).status == 200
+        connection.write(get("/nope"))
+        assert (await connection.read()).status == 404
+
+
+@pytest.mark.parametrize("size", [131_073, 200_000])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_large_body_that_nobody_reads_is_passed_over(chunked: bool, size: int, port: int) -> None:
+    post = large_post(size, chunked=chunked).replace(b"/graphql", b"/nothing", 1)
+    async with asyncio.timeout(PATIENCE_SECONDS), connected(port) as connection:
+        for _ in range(2):
+            connection.write(post + get("/health/live") + post)
+            assert [(await connection.read()).status for _ in range(3)] == [404, 200, 404]
+
+
+async def test_chunked_bodies_behind_many_pipelined_requests(port: int) -> None:
+    post = POST_CHUNKED + b"\r\n" + CHUNKS + b"\r\n"
+    async with asyncio.timeout(PATIENCE_SECONDS), connected(port) as connection:
+        for _ in range(40):
+            connection.write(get("/health/live") * 20)
+            await connection.drain()
+        connection.write(post + HIDING + post + get("/nope"))
+        statuses = [(await connection.read()).status for _ in range(804)]
+        assert statuses == [*[200] * 800, 200, 415, 200, 404]
 
 
 async def test_a_declined_upgrade_closes(port: int) -> None:
