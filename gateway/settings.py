@@ -189,15 +189,13 @@ class Settings(BaseSettings):
         "so that this is done once. A usual document takes some 30,000.",
     )
     operation_timeout: Seconds = Field(10, description="How long a GraphQL operation may take.")
-    websocket_init_timeout: float = Field(
-        3, gt=0, description="How long a WebSocket may stay without `connection_init`."
+    websocket_init_timeout: Seconds = Field(3, description="How long a WebSocket may stay without `connection_init`.")
+    websocket_ping_interval: Seconds = Field(
+        15, description="How often a WebSocket is pinged; one that does not answer is closed."
     )
-    websocket_ping_interval: float = Field(
-        15, gt=0, description="How often a WebSocket is pinged; one that does not answer is closed."
-    )
-    stream_heartbeat: float = Field(15, gt=0, description="How often an idle stream of server-sent events is fed.")
-    stream_send_timeout: float = Field(
-        10, gt=0, description="How long a client of a stream may take to read what it is sent before it is closed."
+    stream_heartbeat: Seconds = Field(15, description="How often an idle stream of server-sent events is fed.")
+    stream_send_timeout: Seconds = Field(
+        10, description="How long a client of a stream may take to read what it is sent before it is closed."
     )
     max_subscriptions: int = Field(20, ge=1, description="Operations at a time over one WebSocket.")
     max_tokens: int = Field(2000, ge=1, description="Tokens of a GraphQL document; comments count too.")
