@@ -19,8 +19,6 @@ from tests.documentation import ROOT, anchors, blocks, known_targets, links, mak
 ARCHITECTURE: Final = ROOT / "ARCHITECTURE.md"
 CLIENTS: Final = ROOT / "docs/clients"
 DECISIONS: Final = ROOT / "docs/decisions"
-# Written for the whole product: it names settings that are still to come.
-CONTRACT: Final = ROOT / "contract"
 
 
 # -- what pages refer to
@@ -37,7 +35,7 @@ def test_links(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", pages(), ids=page_name)
-def testmake_targets(page: Path) -> None:
+def test_make_targets(page: Path) -> None:
     named = set(re.findall(r"`make ([a-z-]+)", prose(page)))
     for block in blocks(page):
         if block.language == "sh":
@@ -45,7 +43,7 @@ def testmake_targets(page: Path) -> None:
     assert named <= known_targets()
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if CONTRACT not in page.parents], ids=page_name)
+@pytest.mark.parametrize("page", pages(), ids=page_name)
 def test_settings_that_are_named(page: Path) -> None:
     named = set(re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]", page.read_text()))
     assert named <= {PREFIX + name.upper() for name in Settings.model_fields}

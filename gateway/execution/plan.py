@@ -45,10 +45,6 @@ class Executed(NamedTuple):
     data: bytes
     errors: list[GraphQLError]
 
-    @property
-    def is_null(self) -> bool:
-        return self.data == b"null"
-
 
 class PlanCompiler:
     """Compiles operations on one schema, whose resolvers must not be exchanged later."""

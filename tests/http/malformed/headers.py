@@ -6,8 +6,6 @@ from typing import Final
 
 from tests.http.malformed.requests import TYPENAME, Header, Malformed, head, post
 
-TARGET: Final = "/graphql?query=%7B__typename%7D"
-
 MEDIA_TYPES: Final[dict[str, tuple[str | bytes | None, int]]] = {
     "no media type": (None, 415),
     "an empty media type": ("", 415),
