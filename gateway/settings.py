@@ -146,7 +146,13 @@ class Settings(BaseSettings):
         SecretStr("sqlite+aiosqlite:///gateway.db"),
         description="`sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/database`.",
     )
-    database_pool_size: int = Field(10, ge=1, le=1000, description="Connections to the database, at the most.")
+    database_pool_size: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="Connections to the database for requests, at the most, in each worker; on PostgreSQL without "
+        "pgbouncer, one more hears of changes.",
+    )
     database_pool_timeout: Seconds = Field(
         5,
         description="How long a request waits for a free connection, or for its turn to write to SQLite, before it is answered 503.",
