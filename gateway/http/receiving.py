@@ -87,7 +87,7 @@ class ReceivingConnection(web.RequestHandler):
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
+        if self._is_deaf or self._close or self._force_close:
             return
         if not data:
             # After a pause; the parser may hold something itself.
