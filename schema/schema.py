@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from functools import cache
 from typing import Final
 
 import strawberry
 from graphql import (
+    DirectiveLocation,
     GraphQLArgument,
+    GraphQLDeprecatedDirective,
     GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLObjectType,
@@ -29,6 +32,14 @@ Persisted folders: for each user, environment and product surface, where the hom
 custom products folders point. The same rules as the REST endpoints; a key needs
 `persisted_folder:read` to read and `persisted_folder:write` to change."""
 
+# Those of the specification of October 2021.
+_DEPRECATED_LOCATIONS: Final = (
+    DirectiveLocation.FIELD_DEFINITION,
+    DirectiveLocation.ARGUMENT_DEFINITION,
+    DirectiveLocation.INPUT_FIELD_DEFINITION,
+    DirectiveLocation.ENUM_VALUE,
+)
+
 
 @cache
 def build_schema() -> GraphQLSchema:
@@ -37,6 +48,7 @@ def build_schema() -> GraphQLSchema:
     graphql_schema = schema._schema
     graphql_schema.description = _DESCRIPTION
     _drop_null_defaults(graphql_schema)
+    _narrow_deprecated(graphql_schema)
     return graphql_schema
 
 
@@ -52,6 +64,13 @@ def _drop_null_defaults(schema: GraphQLSchema) -> None:
         for each in inputs:
             if each.default_value is None:
                 each.default_value = Undefined
+
+
+def _narrow_deprecated(schema: GraphQLSchema) -> None:
+    """graphql-core adds a location of a newer draft, and clients that do not know it cannot read the whole schema."""
+    narrowed = copy(GraphQLDeprecatedDirective)
+    narrowed.locations = _DEPRECATED_LOCATIONS
+    schema.directives = tuple(narrowed if each.name == narrowed.name else each for each in schema.directives)
 
 
 def print_sdl(schema: GraphQLSchema) -> str:
