@@ -91,11 +91,12 @@ class AutomaticDocuments:
 
     def find(self, request: GraphQLRequest) -> Asked:
         """Raises RequestRefused where the text is not known, InvalidInput where a hash is not that of the text."""
-        digest = _automatic_hash(request.extensions)
-        if digest is None:
+        given = _automatic_hash(request.extensions)
+        if given is None:
             if request.query is None:
                 raise _no_query(request)
             return Asked(request.query, None)
+        digest = given.lower()
         if request.query is None:
             text = self._texts.get(digest)
             if text is None:
@@ -132,7 +133,7 @@ class TrustedDocuments:
     def __init__(self, manifest: Mapping[str, str]) -> None:
         self.document_ids = frozenset(manifest)
         self._by_text = {text: Asked(text, document_id) for document_id, text in manifest.items()}
-        # Clients of Apollo's protocol name a document by the hash of its text, whatever its id is.
+        # Clients of Apollo's protocol name a document by its id, or by the hash of its text, whatever its id is.
         self._by_id = {_digest(text): asked for text, asked in self._by_text.items()}
         self._by_id |= {document_id: Asked(text, document_id) for document_id, text in manifest.items()}
 
@@ -141,7 +142,9 @@ class TrustedDocuments:
         given = request.document_id or _automatic_hash(request.extensions)
         asked = None
         if given is not None:
-            asked = self._by_id.get(given) or self._by_id.get(given.removeprefix(_SHA256_PREFIX))
+            bare = given.removeprefix(_SHA256_PREFIX)
+            # An id is known in its own case; a hash comes in either.
+            asked = self._by_id.get(given) or self._by_id.get(bare) or self._by_id.get(bare.lower())
         elif request.query is None:
             raise _no_query(request)
         if asked is None and request.query is not None:
@@ -168,7 +171,7 @@ def given_id(request: GraphQLRequest) -> str | None:
 
 
 def _automatic_hash(extensions: Mapping[str, Any]) -> str | None:
-    """What Apollo's protocol says under `extensions.persistedQuery`. Raises InvalidInput."""
+    """What Apollo's protocol says under `extensions.persistedQuery`, as it was sent. Raises InvalidInput."""
     persisted = extensions.get("persistedQuery")
     if persisted is None:
         return None
@@ -177,7 +180,7 @@ def _automatic_hash(extensions: Mapping[str, Any]) -> str | None:
     digest = persisted.get("sha256Hash")
     if not isinstance(digest, str):
         raise InvalidInput("'extensions.persistedQuery.sha256Hash' must be a string.", attr="extensions")
-    return digest.lower()
+    return digest
 
 
 def _digest(text: str) -> str:

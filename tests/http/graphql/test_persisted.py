@@ -209,6 +209,20 @@ async def test_documents_that_the_tools_wrote_run_by_their_id(serve: Serve, name
                 assert "data" in await post(client, documentId=document_id, query=None)
 
 
+async def test_an_id_with_capitals_is_found_where_apollo_sends_it(serve: Serve, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    operations = [{"id": "GetViewer-V1", "name": "Me", "type": "query", "body": QUERY}]
+    manifest.write_text(
+        json.dumps({"format": "apollo-persisted-query-manifest", "version": 1, "operations": operations})
+    )
+    async with serve(trusted_documents=manifest) as client:
+        assert await post(client, extensions=persisted("GetViewer-V1")) == ANSWER
+        assert await get(client, extensions=persisted("GetViewer-V1")) == ANSWER
+        assert code(await post(client, extensions=persisted("getviewer-v1"))) == "PERSISTED_QUERY_NOT_FOUND"
+        # A hash is one in either case.
+        assert await post(client, extensions=persisted(sha256(QUERY).upper())) == ANSWER
+
+
 async def test_nothing_else_runs(serve: Serve) -> None:
     async with serve(trusted_documents=MANIFESTS / "relay.json") as client:
         assert code(await post(client, query=QUERY)) == "PERSISTED_QUERY_ONLY"
