@@ -71,6 +71,16 @@ class Context:
             raise NotAuthenticated
         return self._given_caller
 
+    def place_of(self, project_id: str | None, environment_id: str | None) -> PlaceRef | None:
+        """Raises NotAuthenticated before anything is told of the arguments, then as the function of this name."""
+        _ = self.caller
+        return place_of(project_id, environment_id)
+
+    def place_or_current(self, project_id: str | None, environment_id: str | None) -> PlaceRef:
+        """As `place_of`."""
+        _ = self.caller
+        return place_or_current(project_id, environment_id)
+
     @cached_property
     def load(self) -> Loaders:
         return Loaders(self.caller, self._directory, self.folders)

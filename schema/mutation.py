@@ -13,7 +13,7 @@ from gateway.errors import Conflict, GatewayError, InvalidField, InvalidFields, 
 from gateway.folders import FolderInput
 from gateway.model import DEFAULT_PATH, DEFAULT_PROTOCOL, Folder, FolderType, Surface, Timestamp
 from schema import ids
-from schema.context import Context, Info, place_of, place_or_current
+from schema.context import Context, Info
 from schema.enums import UserErrorCode
 from schema.types import PersistedFolder, shown
 
@@ -139,7 +139,7 @@ class Mutation:
         info: Info,
         input: Annotated[UpsertPersistedFolderInput, strawberry.argument(description="The folder to save, and where.")],
     ) -> UpsertPersistedFolderPayload:
-        place = place_or_current(input.project_id, input.environment_id)
+        place = info.context.place_or_current(input.project_id, input.environment_id)
         (grant,) = await info.context.write_grants(place, input.surface)
         folder = FolderInput(input.type, input.protocol, input.path)
         try:
@@ -156,7 +156,7 @@ class Mutation:
             UpsertPersistedFoldersInput, strawberry.argument(description="The folders to save, and where.")
         ],
     ) -> UpsertPersistedFoldersPayload:
-        place = place_or_current(input.project_id, input.environment_id)
+        place = info.context.place_or_current(input.project_id, input.environment_id)
         (grant,) = await info.context.write_grants(place, input.surface)
         folders = [FolderInput(draft.type, draft.protocol, draft.path) for draft in input.folders]
         try:
@@ -205,7 +205,7 @@ async def _places(
     """Where the folder may be: at the place that the input names, or anywhere that the key reaches."""
     surface = _or_none(input.surface)
     # An empty text names a place, one that there is not: it must not mean everywhere.
-    place = place_of(_or_none(input.project_id), _or_none(input.environment_id))
+    place = context.place_of(_or_none(input.project_id), _or_none(input.environment_id))
     if place is None:
         return context.caller.write_reach(surface)
     return await context.write_grants(place, *([surface] if surface else Surface))

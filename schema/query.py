@@ -11,7 +11,7 @@ from gateway.access import CURRENT, Caller, Scope
 from gateway.model import Surface
 from schema import ids
 from schema.connections import After, Before, First, Last
-from schema.context import Context, Info, place_of, place_or_current
+from schema.context import Context, Info
 from schema.types import (
     Environment,
     Node,
@@ -45,7 +45,7 @@ async def find_folder(
     context: Context, text: str, project_id: str | None, environment_id: str | None, surface: Surface | None
 ) -> model.Folder | None:
     """The caller's own folder, unless it is of another place than the one that is named."""
-    place = place_of(project_id, environment_id)
+    place = context.place_of(project_id, environment_id)
     number = None
     if place is None:
         # Before the id is looked at: without the scope, every id is answered alike.
@@ -141,7 +141,7 @@ class Query:
         last: Last = None,
         before: Before = None,
     ) -> PersistedFolderConnection:
-        place = place_or_current(project_id, environment_id)
+        place = info.context.place_or_current(project_id, environment_id)
         page: PersistedFolderConnection = folders_in_place(
             info.context, "Query.persistedFolders", place, surface, types, first, after, last, before
         )
@@ -172,7 +172,7 @@ class Query:
         environment_id: EnvironmentId = None,
         surface: SurfaceArgument = Surface.WEB,
     ) -> PersistedFolder | None:
-        place = place_or_current(project_id, environment_id)
+        place = info.context.place_or_current(project_id, environment_id)
         folder: PersistedFolder | None = folder_of_type(info.context, place, surface, type)
         return folder
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import strawberry
 
 from gateway.model import ChangeKind, Surface
-from schema.context import Info, place_or_current
+from schema.context import Info
 from schema.query import EnvironmentId, ProjectId
 from schema.types import PersistedFolder, shown
 
@@ -44,7 +44,7 @@ class Subscription:
     ) -> AsyncGenerator[PersistedFolderChange, None]:
         context = info.context
         caller = context.caller
-        place = place_or_current(project_id, environment_id)
+        place = context.place_or_current(project_id, environment_id)
         grants = [await context.read_grant(place, each) for each in ([surface] if surface else Surface)]
         cursors = context.cursors.bind(
             "Subscription.persistedFolderChanged", str(caller.user_id), grants[0].environment.id

@@ -9,6 +9,7 @@ from aiohttp import ClientSession
 
 from tests.drivers import execute
 from tests.keys import ADA, ADA_OTHER_SCOPE, ADA_READ, ADA_WRITE, GONE, bearer
+from tests.subscriptions import over_events
 
 _NOT_AUTHENTICATED = {
     "message": "Authentication credentials were not provided.",
@@ -134,22 +135,36 @@ async def test_a_field_that_is_refused_leaves_its_neighbours(client: ClientSessi
     assert [error["path"] for error in body["errors"]] == [["folder"]]
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        "{ persistedFolders(projectId: 1, environmentId: 1) { totalCount } }",
-        '{ persistedFolder(id: "x", projectId: 1, environmentId: 1) { id } }',
-        "{ persistedFolderByType(type: HOME, projectId: 1, environmentId: 1) { id } }",
-        "mutation { upsertPersistedFolder(input: {type: HOME, projectId: 1, environmentId: 1}) { created } }",
-        "mutation { upsertPersistedFolders(input: {folders: [], projectId: 1, environmentId: 1}) { userErrors { code } } }",
-        'mutation { updatePersistedFolder(input: {id: "x", projectId: 1, environmentId: 1}) { userErrors { code } } }',
-        'mutation { deletePersistedFolder(input: {id: "x", projectId: 1, environmentId: 1}) { userErrors { code } } }',
-    ],
-)
+# All fields that take a place.
+_TWO_PLACES = [
+    "{ persistedFolders(projectId: 1, environmentId: 1) { totalCount } }",
+    '{ persistedFolder(id: "x", projectId: 1, environmentId: 1) { id } }',
+    "{ persistedFolderByType(type: HOME, projectId: 1, environmentId: 1) { id } }",
+    "mutation { upsertPersistedFolder(input: {type: HOME, projectId: 1, environmentId: 1}) { created } }",
+    "mutation { upsertPersistedFolders(input: {folders: [], projectId: 1, environmentId: 1}) { userErrors { code } } }",
+    'mutation { updatePersistedFolder(input: {id: "x", projectId: 1, environmentId: 1}) { userErrors { code } } }',
+    'mutation { deletePersistedFolder(input: {id: "x", projectId: 1, environmentId: 1}) { userErrors { code } } }',
+    "subscription { persistedFolderChanged(projectId: 1, environmentId: 1) { cursor } }",
+]
+
+
+@pytest.mark.parametrize("document", _TWO_PLACES)
 async def test_two_places_contradict(client: ClientSession, document: str) -> None:
-    body = await execute(client, document, ADA)
     expected = _bad_input("Arguments 'projectId' and 'environmentId' exclude each other.")
-    assert [_bare(error) for error in body["errors"]] == [expected]
+    assert await _streamed_errors(client, document, ADA) == [expected]
+
+
+@pytest.mark.parametrize("document", _TWO_PLACES)
+async def test_without_a_key_nothing_is_told_of_a_place(client: ClientSession, document: str) -> None:
+    assert await _streamed_errors(client, document, None) == [_NOT_AUTHENTICATED]
+
+
+async def _streamed_errors(client: ClientSession, document: str, key: str | None) -> list[dict[str, Any]]:
+    """In a stream of events subscriptions run too."""
+    async with over_events(client, key, document) as events:
+        event = await events.event()
+    assert event is not None
+    return [_bare(error) for error in event.json["errors"]]
 
 
 @pytest.mark.parametrize("place", ['projectId: ""', 'environmentId: ""', "projectId: 999", 'environmentId: "x"'])
