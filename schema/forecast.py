@@ -37,9 +37,7 @@ _VIEWER: Final = "viewer"
 _ENVIRONMENTS: Final = "environments"
 # What else reads something below the viewer.
 _READING: Final = frozenset({"currentEnvironment", "persistedFolders"})
-# They read nothing that a list beside them has to wait for.
-_OTHERS: Final = frozenset({"viewer", "rateLimit", "__typename"})
-_KNOWN: Final = _LISTS | _OTHERS | {_ENVIRONMENT}
+_KNOWN: Final = _LISTS | {_ENVIRONMENT, _VIEWER, "rateLimit", "__typename"}
 _INPUT: Final = "input"
 _SURFACES: Final = {each.name: each for each in Surface}
 
@@ -92,6 +90,7 @@ class OperationForecast:
         fields = [*_fields(operation.selection_set)]
         values = _Values(defaults)
         asks: list[_Ask] = []
+        viewers: list[FieldNode] = []
         self._page: _PageAsk | None = None
         if operation.operation is OperationType.MUTATION:
             asks = [ask for field in fields for ask in _mutation_asks(field, values)]
@@ -100,7 +99,11 @@ class OperationForecast:
             viewers = [field for field in fields if _name(field) == _VIEWER]
             if not asks and len(viewers) == 1:
                 self._page = _page_ask(viewers[0], values)
-        self._has_several = len(asks) > 1
+            elif any(map(_may_read, viewers)):
+                # Only a part would be foreseen.
+                asks = []
+        # A viewer that reads nothing may fail: its email needs a scope.
+        self._has_several = len(asks) + len(viewers) > 1
         self._asks = _merged(asks)
         self._constant = None if defaults else self._of({})
 
@@ -183,6 +186,15 @@ def _page_ask(viewer: FieldNode, values: _Values) -> _PageAsk | None:
         if _name(inner) in _LISTS
     ]
     return _PageAsk(values.of(arguments.get("first")), surfaces)
+
+
+def _may_read(viewer: FieldNode) -> bool:
+    """Whether anything below it is read, or may be: a fragment is not looked into."""
+    selections = viewer.selection_set.selections if viewer.selection_set else ()
+    return any(
+        not isinstance(each, FieldNode) or each.name.value in _READING or each.name.value == _ENVIRONMENTS
+        for each in selections
+    )
 
 
 def _mutation_asks(field: FieldNode, values: _Values) -> Iterator[_Ask]:

@@ -6,11 +6,13 @@ key, and for places that are there, are out of reach, are current, or are none.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import pytest
 from aiohttp import ClientSession
 
+from gateway.storage.directory import Directory
 from tests import keys
 from tests.drivers import GraphQLDriver, Place, node_id
 from tests.keys import ADA, GRACE, bearer
@@ -91,6 +93,57 @@ async def test_pages_of_environments_are_the_same_as_without(client: ClientSessi
         query = f"query($first: Int = 1) {{ viewer {{ {viewer.replace('(first: 1)', '(first: $first)')} }} }} # {key}"
         for variables in ({"first": each} for each in (1, 2, None, 101, "1", 1.0, True)):
             await assert_same_twice(client, _KEYS[key], query, variables)
+
+
+@pytest.fixture
+def slow_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field that fails without reading anything is always before one that reads, however slow the machine is."""
+    environments = Directory.environments
+
+    async def read_later(*arguments: Any) -> Any:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        return await environments(*arguments)
+
+    monkeypatch.setattr(Directory, "environments", read_later)
+
+
+# As above.
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("slow_reads")
+@pytest.mark.parametrize("key", _KEYS)
+@pytest.mark.parametrize("place", ["environmentId: 1", "environmentId: 99", 'projectId: "3"'])
+async def test_what_fails_beside_the_viewer_is_the_same_as_without(client: ClientSession, key: str, place: str) -> None:
+    await _fill(client)
+    for viewer in (
+        "persistedFolders(first: 101) { totalCount }",
+        "environments(first: 0) { totalCount }",
+        "... on Viewer { persistedFolders(first: 0) { totalCount } }",
+        "currentEnvironment { name }",
+        "email",
+    ):
+        for folders in (f"persistedFolders({place})", f"persistedFolderByType(type: HOME, {place})"):
+            both = f"z: {folders} {{ __typename }} viewer {{ {viewer} }}"
+            await assert_same_twice(client, _KEYS[key], f"{{ {both} }} # {key}", {})
+            await assert_same_twice(client, _KEYS[key], f"{{ a: viewer {{ scopes }} {both} }} # {key}", {})
+
+
+@pytest.mark.parametrize(
+    ("beside", "statements"),
+    [
+        ("viewer { email }", 1),
+        ("viewer { id scopes } rateLimit { limit }", 1),
+        ("viewer { persistedFolders { totalCount } }", 5),
+        ("viewer { ... on Viewer { email } }", 3),
+    ],
+)
+async def test_what_is_foreseen_beside_the_viewer(client: ClientSession, beside: str, statements: int) -> None:
+    document = f"{{ persistedFolders(environmentId: 1) {{ nodes {{ id }} }} {beside} }}"
+    await answer(client, ADA, {"query": document})
+    with counted_statements() as sent:
+        await answer(client, ADA, {"query": document})
+    assert len(sent) == statements, sent
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Forecast(NamedTuple):
     """Environments by number, or else a current one, or else the first `page` of those that the key may reach; and on
     which surfaces folders will be read there.
 
-    `has_several` tells that more than one field will read.
+    `has_several` tells that more than one field will read, or that another one may fail.
     """
 
     environments: tuple[int, ...] = ()
