@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from copy import copy
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import strawberry
 from graphql import (
@@ -15,9 +16,11 @@ from graphql import (
     GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLObjectType,
+    GraphQLResolveInfo,
     GraphQLSchema,
     Undefined,
     lexicographic_sort_schema,
+    located_error,
     print_schema,
 )
 from strawberry.schema.config import StrawberryConfig
@@ -49,6 +52,7 @@ def build_schema() -> GraphQLSchema:
     graphql_schema.description = _DESCRIPTION
     _drop_null_defaults(graphql_schema)
     _narrow_deprecated(graphql_schema)
+    _locate_stream_errors(graphql_schema)
     return graphql_schema
 
 
@@ -71,6 +75,26 @@ def _narrow_deprecated(schema: GraphQLSchema) -> None:
     narrowed = copy(GraphQLDeprecatedDirective)
     narrowed.locations = _DEPRECATED_LOCATIONS
     schema.directives = tuple(narrowed if each.name == narrowed.name else each for each in schema.directives)
+
+
+def _locate_stream_errors(schema: GraphQLSchema) -> None:
+    """graphql-core locates what is raised when a stream is made, but a generator raises when it is asked for events."""
+    assert schema.subscription_type is not None
+    for field in schema.subscription_type.fields.values():
+        assert field.subscribe is not None
+        field.subscribe = _locating(field.subscribe)
+
+
+def _locating(subscribe: Callable[..., Any]) -> Callable[..., AsyncGenerator[Any, None]]:
+    async def located(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> AsyncGenerator[Any, None]:
+        try:
+            async with aclosing(await subscribe(source, info, **arguments)) as events:
+                async for event in events:
+                    yield event
+        except Exception as error:
+            raise located_error(error, info.field_nodes, info.path.as_list()) from error
+
+    return located
 
 
 def print_sdl(schema: GraphQLSchema) -> str:

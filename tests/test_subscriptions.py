@@ -14,6 +14,7 @@ import pytest
 from aiohttp import ClientSession, TCPConnector
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.testing import capture_logs
 
 from gateway.changes import KEPT_MICROSECONDS
 from gateway.events import EventBus
@@ -45,6 +46,8 @@ from tests.subscriptions import (
 
 # A wrong change would be here by then: the service looks twice in a second.
 _QUIET_SECONDS = 1.2
+# Path and locations of an error of `CHANGES`.
+AT_THE_FIELD = (["persistedFolderChanged"], [{"line": 3, "column": 3}])
 
 
 @pytest.fixture(params=list(TRANSPORTS))
@@ -278,8 +281,61 @@ async def test_a_gap_ends_a_stream_that_would_jump_over_it(
         assert (await subscriber.change()).path == "0"
         with pytest.raises(Ended) as ended:
             await subscriber.change()
-        assert "gone" in ended.value.errors[0]["message"]
+        (error,) = ended.value.errors
+        assert "gone" in error["message"]
+        assert (error["path"], error["locations"]) == AT_THE_FIELD
     assert last.path == "2"
+
+
+_IN_A_FRAGMENT = """subscription { ...F } fragment F on Subscription {
+  mine: persistedFolderChanged(projectId: 1, environmentId: 1) { kind }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("document", "code", "path", "line"),
+    [
+        (
+            "subscription {\n  persistedFolderChanged(projectId: 9) { kind }\n}",
+            "NOT_FOUND",
+            "persistedFolderChanged",
+            2,
+        ),
+        ('subscription {\n\n  mine: persistedFolderChanged(after: "x") { kind }\n}', "BAD_USER_INPUT", "mine", 3),
+        (_IN_A_FRAGMENT, "BAD_USER_INPUT", "mine", 2),
+    ],
+    ids=["place", "cursor", "fragment"],
+)
+async def test_what_refuses_a_stream_stands_at_its_field(
+    client: ClientSession, subscribe: Subscribe, document: str, code: str, path: str, line: int
+) -> None:
+    async with subscribe(client, ADA, document) as subscriber:
+        with pytest.raises(Ended) as ended:
+            await subscriber.change()
+    (error,) = ended.value.errors
+    assert error["extensions"]["code"] == code
+    assert (error["path"], error["locations"]) == ([path], [{"line": line, "column": 3}])
+
+
+async def test_what_nobody_expected_of_a_stream_is_masked(
+    client: ClientSession, subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cause = RuntimeError("swordfish")
+
+    async def fail(*_: Any) -> None:
+        raise cause
+
+    monkeypatch.setattr(ChangeStore, "position", fail)
+    with capture_logs() as logs:
+        async with subscribe(client, project="1") as subscriber:
+            with pytest.raises(Ended) as ended:
+                await subscriber.change()
+    (error,) = ended.value.errors
+    assert error["message"] == "A server error occurred."
+    assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert (error["path"], error["locations"]) == AT_THE_FIELD
+    (line,) = [line for line in logs if line.get("exc_info") is cause]
+    assert line["path"] == ["persistedFolderChanged"]
 
 
 # The key
@@ -319,6 +375,7 @@ async def test_a_stream_ends_with_the_right_to_read(
         else:
             (error,) = ended.value.errors
             assert (error["extensions"]["code"], error["extensions"]["status"]) == ("FORBIDDEN", 403)
+            assert (error["path"], error["locations"]) == AT_THE_FIELD
             assert (await subscriber.event()).event == "complete"
             assert await subscriber.event() is None
         await save(client, "goes on", GRACE)

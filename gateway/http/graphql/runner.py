@@ -9,7 +9,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute, subscribe
 
 from gateway.access import Caller
@@ -20,8 +19,8 @@ from gateway.http.graphql.errors import (
     BAD_USER_INPUT,
     TOO_COMPLEX,
     VALIDATION_FAILED,
+    Rendered,
     RequestRefused,
-    render_error,
     render_execution_error,
 )
 from gateway.http.graphql.limits import LimitExceeded, Limits, check_variables
@@ -33,8 +32,6 @@ from gateway.storage.ahead import NOTHING_AHEAD, Forecast, ReadAhead
 from schema.connections import MAX_PAGE_SIZE
 from schema.context import Context, Services
 from schema.forecast import OperationForecast
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +74,14 @@ class Prepared(NamedTuple):
 class Answer(NamedTuple):
     """What was executed, as JSON. `error` ended the stream that this is the last answer of.
 
-    `event_id` is where a client of a stream can go on from, when it has read this.
+    `rendered` is that error as clients see it; `event_id` is where a client of a stream can go on from, when it has
+    read this.
     """
 
     body: bytes
     has_errors: bool
     error: GatewayError | None = None
+    rendered: Rendered | None = None
     event_id: str | None = None
 
 
@@ -211,12 +210,11 @@ class Runner:
             try:
                 async for result in stream:
                     yield _rendered(result, request_id)._replace(event_id=context.event_id)
-            except GatewayError as error:
+            except GraphQLError as error:
                 yield _last_answer(error, request_id)
-            except Exception:
-                # As for a field: the cause goes to the log, never to the client.
-                log.exception("graphql.stream_failed")
-                yield _last_answer(ServerError(), request_id)
+            except Exception as error:
+                # Not the stream's own, which is located.
+                yield _last_answer(GraphQLError(str(error), original_error=error), request_id)
 
     def _check_introspection(self, caller: Caller | None) -> None:
         if self._options.introspection == "off":
@@ -225,8 +223,15 @@ class Runner:
             raise NotAuthenticated
 
 
-def _last_answer(error: GatewayError, request_id: str) -> Answer:
-    return Answer(encode_json({"errors": [render_error(error, request_id)]}), has_errors=True, error=error)
+def _last_answer(error: GraphQLError, request_id: str) -> Answer:
+    rendered = render_execution_error(error, request_id)
+    cause = error.original_error
+    return Answer(
+        encode_json({"errors": [rendered]}),
+        has_errors=True,
+        error=cause if isinstance(cause, GatewayError) else ServerError(),
+        rendered=rendered,
+    )
 
 
 def _rendered(result: ExecutionResult, request_id: str) -> Answer:

@@ -121,8 +121,10 @@ class Operations:
                     if isinstance(answer.error, Unavailable):
                         # A stream broke off: the client connects again and goes on from where it was.
                         raise closing_for(answer.error)
-                    if answer.error is not None:
+                    if isinstance(answer.error, AccessLost):
                         raise answer.error
+                    if answer.error is not None:
+                        return {"id": operation_id, "type": "error", "payload": [answer.rendered]}
                     await self._session.send(next_message(operation_id, answer.body))
         except RequestRefused as refused:
             return {"id": operation_id, "type": "error", "payload": refused.render()}
