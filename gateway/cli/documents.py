@@ -56,7 +56,7 @@ def _problems(manifest: Mapping[str, str], documents: Documents[Any], limits: Li
             for error in refused.render():
                 yield document_id, _line(error)
             continue
-        for operation in document.operations.values():
+        for operation in map(document.operation, document.operation_names):
             # Page sizes may come with the variables.
             if not operation.node.variable_definitions:
                 try:

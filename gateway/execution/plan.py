@@ -56,14 +56,23 @@ class PlanCompiler:
         self.coercers = Coercers()
         self._resolvers: dict[int, tuple[GraphQLField, Attribute | Direct | Opaque]] = {}
 
-    def compile(self, document: DocumentNode, operation: OperationDefinitionNode) -> Plan | None:
-        """Of a document that is valid; None where only graphql-core can run it."""
+    def compile(
+        self,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        written: Callable[[int], object] = lambda _: None,
+    ) -> Plan | None:
+        """Of a document that is valid; None where only graphql-core can run it.
+
+        `written` is told of how many fields a plan has grown: most are written when they first run, again for each
+        combination of the conditions that decide the order of the answer.
+        """
         if operation.operation is OperationType.SUBSCRIPTION:
             return None
         if self.schema.get_directive("defer") or self.schema.get_directive("stream"):
             return None
         try:
-            return Plan(self, document, operation)
+            return Plan(self, document, operation, written)
         except (Unsupported, RecursionError):
             return None
 
@@ -127,13 +136,20 @@ class Executor:
 class Plan:
     """One operation. What it runs is made when it is first needed."""
 
-    def __init__(self, compiler: PlanCompiler, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+    def __init__(
+        self,
+        compiler: PlanCompiler,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        written: Callable[[int], object],
+    ) -> None:
         """Raises Unsupported."""
         schema = compiler.schema
         root_type = schema.get_root_type(operation.operation)
         if root_type is None:
             raise Unsupported
         self._compiler = compiler
+        self._written = written
         self.schema = schema
         self.operation = operation
         self.fragments = {
@@ -244,4 +260,5 @@ class Plan:
             resolver = self._compiler.resolver(definition, name)
             made = Field(self, selected.key, selected.nodes, parent_type, definition, resolver)
             fields.append((made, selected.condition))
+        self._written(len(fields))
         return fields

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
@@ -42,9 +43,10 @@ _INTROSPECTION_FIELDS: Final = frozenset({"__schema", "__type"})
 # How graphql-core words it where operations share so many fragments that it gives up.
 _ABORTED: Final = "Validation aborted."
 _META_FIELDS: Final = _INTROSPECTION_FIELDS | {"__typename"}
-# What a token takes in a document that is kept: itself, its part of the tree, its part of the plan. Measured, 500 to
-# 860 bytes.
+# What a token takes in a document that is kept: itself and its part of the tree. Measured, 500 to 860 bytes.
 _BYTES_OF_TOKEN: Final = 800
+# A field in a plan. Measured, 780 to 970 bytes.
+_BYTES_OF_FIELD: Final = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +71,29 @@ class Document(Generic[T]):
     tokens: int
     introspects: bool
     is_public: bool
-    operations: dict[str | None, Operation[T]] = field(repr=False)
+    operation_names: tuple[str | None, ...]
+    _make: Callable[[str | None], Operation[T]] = field(repr=False)
+    _made: dict[str | None, Operation[T]] = field(repr=False, default_factory=dict)
 
     def operation(self, name: str | None) -> Operation[T]:
         """Raises RequestRefused where `name` names none, or is left out though there are several."""
+        return self._made.get(name) or self._first_time(name)
+
+    def _first_time(self, name: str | None) -> Operation[T]:
+        # Of many that share their fragments, each takes as long as all of these.
+        known_as = self._name_of(name)
+        found = self._made.get(known_as) or self._make(known_as)
+        self._made[name] = self._made[known_as] = found
+        return found
+
+    def _name_of(self, name: str | None) -> str | None:
         if name is not None:
-            found = self.operations.get(name)
-            if found is not None:
-                return found
+            if name in self.operation_names:
+                return name
             message = f"There is no operation named {name!r} in the document."
-        elif len(self.operations) == 1:
-            return next(iter(self.operations.values()))
-        elif self.operations:
+        elif len(self.operation_names) == 1:
+            return self.operation_names[0]
+        elif self.operation_names:
             message = "The document has several operations: 'operationName' must name one."
         else:
             message = "The document has no operation."
@@ -117,7 +130,7 @@ class Documents(Generic[T]):
         document = self._kept.get(text)
         if document is None:
             document = self._checked(text, hide_suggestions)
-            self._kept.put(text, document, len(text) + document.tokens * _BYTES_OF_TOKEN)
+            self._kept.put(text, document, document.tokens * _BYTES_OF_TOKEN)
         return document
 
     def _checked(self, text: str, hide_suggestions: bool) -> Document[T]:
@@ -134,14 +147,35 @@ class Documents(Generic[T]):
             raise RequestRefused(errors, VALIDATION_FAILED)
         finder = _FieldFinder()
         visit(node, finder)
+        fragments = {each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)}
+        operations = {
+            each.name.value if each.name else None: each
+            for each in node.definitions
+            if isinstance(each, OperationDefinitionNode)
+        }
+
+        def make(name: str | None) -> Operation[T]:
+            operation = operations[name]
+            return Operation(
+                operation,
+                SizeEstimate(self._schema, operation, fragments, self._max_page_size),
+                self._compiler.compile(node, operation, lambda fields: self._grew(text, fields)),
+                self._forecast(operation),
+            )
+
         return Document(
             text=text,
             node=node,
             tokens=tokens,
             introspects=bool(finder.found & _INTROSPECTION_FIELDS),
             is_public=_only_introspects(node),
-            operations=dict(self._operations(node)),
+            operation_names=(*operations,),
+            _make=make,
         )
+
+    def _grew(self, text: str, fields: int) -> None:
+        """Plans are written as they run, each part for the values that decide what is in it."""
+        self._kept.grow(text, fields * _BYTES_OF_FIELD)
 
     def _parsed(self, text: str) -> tuple[DocumentNode, int]:
         """The tree, and of how many tokens it is."""
@@ -161,19 +195,6 @@ class Documents(Generic[T]):
         source.body = ""
         _unchain(document)
         return document, lexer.tokens
-
-    def _operations(self, document: DocumentNode) -> Iterator[tuple[str | None, Operation[T]]]:
-        fragments = {
-            definition.name.value: definition
-            for definition in document.definitions
-            if isinstance(definition, FragmentDefinitionNode)
-        }
-        for definition in document.definitions:
-            if isinstance(definition, OperationDefinitionNode):
-                estimate = SizeEstimate(self._schema, definition, fragments, self._max_page_size)
-                plan = self._compiler.compile(document, definition)
-                name = definition.name.value if definition.name else None
-                yield name, Operation(definition, estimate, plan, self._forecast(definition))
 
 
 # Its place in the table, and the least that its objects take.
@@ -196,11 +217,23 @@ class BoundedTexts(Generic[T]):
         return item[0]
 
     def put(self, text: str, value: T, size: int) -> None:
+        """`size` is that of the value, without the text."""
         if text in self._items:
             self._size -= self._items.pop(text)[1]
-        size += _BYTES_OF_ITEM
+        size += _BYTES_OF_ITEM + sys.getsizeof(text)
         self._items[text] = (value, size)
         self._size += size
+        self._shrink()
+
+    def grow(self, text: str, size: int) -> None:
+        """A value takes so much more, if it is still here."""
+        item = self._items.get(text)
+        if item is not None:
+            self._items[text] = (item[0], item[1] + size)
+            self._size += size
+            self._shrink()
+
+    def _shrink(self) -> None:
         while self._size > self._max_size:
             _, (_, dropped) = self._items.popitem(last=False)
             self._size -= dropped

@@ -245,5 +245,5 @@ class GraphQLEndpoint:
         if answer.has_errors:
             return _Served(answer)
         served = _Served(answer, etag=hashlib.sha256(answer.body).hexdigest()[:32])
-        self._public_answers.put(key, served, len(key) + len(answer.body))
+        self._public_answers.put(key, served, len(answer.body))
         return served

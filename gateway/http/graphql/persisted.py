@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,7 @@ class AutomaticDocuments:
     def learn(self, asked: Asked) -> None:
         """Keeps a text that passed validation."""
         if asked.document_id is not None:
-            self._texts.put(asked.document_id, asked.text, len(asked.text))
+            self._texts.put(asked.document_id, asked.text, sys.getsizeof(asked.text))
 
 
 class UnsupportedDocuments:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from itertools import product
 from typing import Any
 
 import pytest
-from graphql import get_introspection_query
+from graphql import OperationDefinitionNode, get_introspection_query
 
+from gateway.execution import PlanCompiler
 from gateway.http.graphql import documents as module
 from gateway.http.graphql.errors import RequestRefused
 from tests.conftest import Serve
@@ -98,6 +100,43 @@ async def test_document_cache_size(serve: Serve, counter: Counter) -> None:
                 async with client.post("/graphql", json={"query": "{ viewer { id } }"}) as response:
                     assert response.status == 200
         assert counter.parsed == parsed
+
+
+async def test_plans_that_grow_take_their_room_from_other_documents() -> None:
+    """Under each combination of the conditions, `t` is merged of other selections."""
+    names = [f"v{number}" for number in range(6)]
+    fields = "".join(f't: __type(name: "Query") @include(if: ${name}) {{ ...F }}' for name in names)
+    variables = ", ".join(f"${name}: Boolean!" for name in names)
+    text = f"query ({variables}) {{ {fields} }} fragment F on __Type {{ kind name description fields {{ name }} }}"
+    kept = documents(cache_size=160 * 1024)
+    other = "{ viewer { id } }"
+    kept.get(other, hide_suggestions=True)
+    plan = kept.get(text, hide_suggestions=True).operation(None).plan
+    assert plan is not None
+    for number, values in enumerate(product((True, False), repeat=len(names))):
+        # What is known is known, until it is too much.
+        if number == 1:
+            assert kept.known(other) is not None
+            assert kept.known(text) is not None
+        await plan.execute(variable_values=dict(zip(names, values, strict=True)))
+    assert kept.known(other) is None
+    assert kept.known(text) is None
+
+
+def test_of_many_operations_only_those_are_prepared_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may share a fragment that is as long as the document."""
+    compiled: list[str] = []
+
+    def compile_one(_: PlanCompiler, __: Any, operation: OperationDefinitionNode, ___: Any) -> None:
+        assert operation.name is not None
+        compiled.append(operation.name.value)
+
+    monkeypatch.setattr(PlanCompiler, "compile", compile_one)
+    document = read(" ".join(f"query q{number} {{ viewer {{ id }} }}" for number in range(20)))
+    assert compiled == []
+    for name in ("q3", "q7", "q3"):
+        assert document.operation(name) is document.operation(name)
+    assert compiled == ["q3", "q7"]
 
 
 @pytest.mark.parametrize(

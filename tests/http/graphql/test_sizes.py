@@ -13,7 +13,7 @@ from tests.keys import ADA, bearer
 
 
 def _size(text: str, variables: dict[str, Any] | None = None) -> Size:
-    return next(iter(read(text).operations.values())).size.total(variables or {})
+    return read(text).operation(None).size.total(variables or {})
 
 
 def _nodes(text: str, variables: dict[str, Any] | None = None) -> int:
