@@ -94,7 +94,8 @@ class Supervisor:
             for key, _ in self._selector.select(self._timeout()):
                 if key.fileobj is self._woken:
                     self._hear()
-                else:
+                elif key.data in self._workers:
+                    # Otherwise it was reaped just now, and what it told was read then.
                     self._note_ready(key.data)
         if self._failed is not None:
             raise WorkerFailed(self._failed)

@@ -1,0 +1,92 @@
+"""The supervisor of workers at moments that are hard to meet: in a process of its own, with workers that serve nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from asyncio import create_subprocess_exec, wait_for
+from asyncio.subprocess import PIPE
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from unittest import mock
+
+from gateway.workers import Supervised, Supervisor
+from tests.patience import PATIENCE_SECONDS
+
+
+async def apart(scenario: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function of this module returns in a process of its own: a supervisor forks, and takes the signals."""
+    program = (
+        "import json, sys; from gateway.logs import configure_logs; configure_logs('info', 'json');"
+        f"from {scenario.__module__} import {scenario.__name__};"
+        f"json.dump({scenario.__name__}(*json.loads(sys.argv[1])), sys.stdout)"
+    )
+    command = [sys.executable, "-c", program, json.dumps(arguments)]
+    process = await create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    out, err = await wait_for(process.communicate(), PATIENCE_SECONDS)
+    assert process.returncode == 0, err.decode()
+    return json.loads(out)
+
+
+class Enough(Exception):
+    """Ends a scenario, and its workers with it."""
+
+
+def serve(supervised: Supervised) -> None:
+    """Until the supervisor is gone."""
+    supervised.tell_ready()
+    os.read(supervised.lifeline, 1)
+
+
+def forked() -> list[int]:
+    """The process numbers of those that are forked from now on; in one of them, of those before it."""
+    pids: list[int] = []
+    fork = os.fork
+
+    def noted() -> int:
+        pid = fork()
+        if pid:
+            pids.append(pid)
+        return pid
+
+    mock.patch("os.fork", noted).start()
+    return pids
+
+
+def wait_for_end(pid: int) -> None:
+    """Whoever is waited for remains to be reaped."""
+    with suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+def reaped_before_its_pipe_is_looked_at() -> None:
+    pids = forked()
+
+    def work(supervised: Supervised) -> None:
+        # The second does not come to serve, and the third ends when it does.
+        match len(pids):
+            case 1:
+                os.read(supervised.lifeline, 1)
+            case 2:
+                supervised.tell_ready()
+            case _:
+                serve(supervised)
+
+    def note_end(pid: int) -> None:
+        if pid == pids[2]:
+            # What is next selected is the wake-up, and then the pipe of one that can be reaped.
+            os.kill(os.getpid(), signal.SIGCHLD)
+            os.kill(pids[1], signal.SIGKILL)
+            wait_for_end(pids[1])
+        elif pid == pids[1]:
+            raise Enough
+
+    with suppress(Enough):
+        Supervisor(3, work, PATIENCE_SECONDS, note_end).run()
+
+
+async def test_a_worker_is_reaped_while_its_pipe_waits_to_be_read() -> None:
+    await apart(reaped_before_its_pipe_is_looked_at)
