@@ -108,28 +108,43 @@ class Supervisor:
             self._start()
 
     def _start(self) -> None:
-        ready, tell = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(ready)
-            self._become_worker(tell)
-        os.close(tell)
+        try:
+            pid, ready = self._fork()
+        except OSError as error:
+            # Later there may be enough of what is short now: processes, memory or file descriptors.
+            log.error("worker.not_started", reason=str(error))
+            self._note_failure()
+            return
         self._workers[pid] = _Worker(ready)
         self._selector.register(ready, selectors.EVENT_READ, pid)
         log.info("worker.started", worker=pid)
 
-    def _become_worker(self, tell: int) -> NoReturn:
-        signal.set_wakeup_fd(-1)
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        self._selector.close()
-        # The lifeline ends when nobody holds its other end, so no worker may.
-        for descriptor in (self._life, *(worker.ready for worker in self._workers.values())):
-            os.close(descriptor)
-        self._woken.close()
-        self._waker.close()
+    def _fork(self) -> tuple[int, int]:
+        """The worker's process number, and what it tells by."""
+        ready, tell = os.pipe()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become_worker(ready, tell)
+        except OSError:
+            os.close(ready)
+            raise
+        finally:
+            os.close(tell)
+        return pid, ready
+
+    def _become_worker(self, ready: int, tell: int) -> NoReturn:
         code = 1
         try:
+            signal.set_wakeup_fd(-1)
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            self._selector.close()
+            # The lifeline ends when nobody holds its other end, so no worker may.
+            for descriptor in (self._life, ready, *(worker.ready for worker in self._workers.values())):
+                os.close(descriptor)
+            self._woken.close()
+            self._waker.close()
             self._work(Supervised(self._lifeline, partial(os.write, tell, b"1")))
             code = 0
         except SystemExit as ended:
@@ -179,9 +194,12 @@ class Supervisor:
             self._failed = code if code > 0 else 1
             self._is_stopping = True
         elif not worker.is_ready:
-            pause = min(_FIRST_PAUSE_SECONDS * 2**self._failures, _MAX_PAUSE_SECONDS)
-            self._failures += 1
-            self._start_at = time.monotonic() + pause
+            self._note_failure()
+
+    def _note_failure(self) -> None:
+        pause = min(_FIRST_PAUSE_SECONDS * 2**self._failures, _MAX_PAUSE_SECONDS)
+        self._failures += 1
+        self._start_at = time.monotonic() + pause
 
     def _stop_next(self) -> None:
         if not self._is_stopping:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import signal
 import sys
 from asyncio import create_subprocess_exec, wait_for
 from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
+
+import pytest
 
 from gateway.workers import Supervised, Supervisor
 from tests.patience import PATIENCE_SECONDS
@@ -62,6 +67,22 @@ def wait_for_end(pid: int) -> None:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
+def hurried() -> list[float]:
+    """From now on the supervisor waits for events only: the seconds, here, pass at once."""
+    seconds: list[float] = []
+
+    class Selector(selectors.DefaultSelector):
+        def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            events = super().select(timeout and 0)
+            if timeout and not events:
+                seconds.append(timeout)
+            return events
+
+    mock.patch("selectors.DefaultSelector", Selector).start()
+    mock.patch("gateway.workers.time", SimpleNamespace(monotonic=lambda: sum(seconds))).start()
+    return seconds
+
+
 def reaped_before_its_pipe_is_looked_at() -> None:
     pids = forked()
 
@@ -90,3 +111,41 @@ def reaped_before_its_pipe_is_looked_at() -> None:
 
 async def test_a_worker_is_reaped_while_its_pipe_waits_to_be_read() -> None:
     await apart(reaped_before_its_pipe_is_looked_at)
+
+
+def refused_starts(call: str, served: int) -> list[int]:
+    """How many files are open at each of three refusals, when so many serve already."""
+    pids = forked()
+    hurried()
+    files: list[int] = []
+
+    def work(supervised: Supervised) -> None:
+        if len(pids) == 1:
+            # The second: it ends the scenario.
+            supervised.tell_ready()
+        else:
+            serve(supervised)
+
+    def note_end(pid: int) -> None:
+        raise Enough
+
+    supervisor = Supervisor(2, work, PATIENCE_SECONDS, note_end)
+    allowed: Callable[[], Any] = getattr(os, call)
+
+    def refused() -> Any:
+        if len(pids) == served and len(files) < 3:
+            files.append(sum(1 for _ in Path("/proc/self/fd").iterdir()))
+            raise BlockingIOError
+        return allowed()
+
+    with mock.patch(f"os.{call}", refused), suppress(Enough):
+        supervisor.run()
+    return files
+
+
+@pytest.mark.parametrize("call", ["pipe", "fork"])
+@pytest.mark.parametrize("served", [0, 1])
+async def test_a_start_that_the_system_refuses_is_tried_again(call: str, served: int) -> None:
+    files = await apart(refused_starts, call, served)
+    assert len(files) == 3
+    assert len(set(files)) == 1, "nothing is left open"
