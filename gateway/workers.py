@@ -73,7 +73,7 @@ class Supervisor:
         self._has_served = False
         self._is_stopping = False
         self._all_at_once = False
-        self._failures = 0
+        self._pause = _FIRST_PAUSE_SECONDS
         self._start_at = 0.0
         self._failed: int | None = None
 
@@ -162,7 +162,7 @@ class Supervisor:
         self._selector.unregister(worker.ready)
         if worker.is_ready:
             self._has_served = True
-            self._failures = 0
+            self._pause = _FIRST_PAUSE_SECONDS
 
     def _hear(self) -> None:
         numbers = self._woken.recv(4096)
@@ -197,9 +197,11 @@ class Supervisor:
             self._note_failure()
 
     def _note_failure(self) -> None:
-        pause = min(_FIRST_PAUSE_SECONDS * 2**self._failures, _MAX_PAUSE_SECONDS)
-        self._failures += 1
-        self._start_at = time.monotonic() + pause
+        now = time.monotonic()
+        # One that fails during a pause waits for its end with the others, and does not make the next one longer.
+        if now >= self._start_at:
+            self._start_at = now + self._pause
+            self._pause = min(self._pause * 2, _MAX_PAUSE_SECONDS)
 
     def _stop_next(self) -> None:
         if not self._is_stopping:

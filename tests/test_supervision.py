@@ -25,14 +25,14 @@ from tests.patience import PATIENCE_SECONDS
 async def apart(scenario: Callable[..., Any], *arguments: Any) -> Any:
     """What a function of this module returns in a process of its own: a supervisor forks, and takes the signals."""
     program = (
-        "import json, sys; from gateway.logs import configure_logs; configure_logs('info', 'json');"
+        "import json, sys; from gateway.logs import configure_logs; configure_logs('error', 'json');"
         f"from {scenario.__module__} import {scenario.__name__};"
         f"json.dump({scenario.__name__}(*json.loads(sys.argv[1])), sys.stdout)"
     )
     command = [sys.executable, "-c", program, json.dumps(arguments)]
     process = await create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     out, err = await wait_for(process.communicate(), PATIENCE_SECONDS)
-    assert process.returncode == 0, err.decode()
+    assert process.returncode == 0, err.decode()[-4000:]
     return json.loads(out)
 
 
@@ -149,3 +149,45 @@ async def test_a_start_that_the_system_refuses_is_tried_again(call: str, served:
     files = await apart(refused_starts, call, served)
     assert len(files) == 3
     assert len(set(files)) == 1, "nothing is left open"
+
+
+def failing_rounds(rounds: int) -> list[float]:
+    """The pauses, where one worker serves and three end before they do, all at one moment."""
+    pids = forked()
+    pauses = hurried()
+
+    def work(supervised: Supervised) -> None:
+        if not pids:
+            serve(supervised)
+
+    def note_end(pid: int) -> None:
+        if len(pauses) == rounds:
+            raise Enough
+        for each in pids[1:]:
+            wait_for_end(each)
+
+    with suppress(Enough):
+        Supervisor(4, work, PATIENCE_SECONDS, note_end).run()
+    return pauses
+
+
+async def test_the_pause_doubles_once_for_all_that_fail_in_a_round() -> None:
+    assert await apart(failing_rounds, 8) == [0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
+def failing_for_hours(rounds: int) -> list[float]:
+    pauses = hurried()
+
+    def refused() -> int:
+        if len(pauses) == rounds:
+            raise Enough
+        raise BlockingIOError
+
+    with mock.patch("os.fork", refused), suppress(Enough):
+        Supervisor(1, serve, PATIENCE_SECONDS, lambda _: None).run()
+    return pauses
+
+
+async def test_the_pause_stays_at_its_maximum() -> None:
+    pauses = await apart(failing_for_hours, 1100)
+    assert set(pauses[6:]) == {30}
