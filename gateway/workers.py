@@ -12,7 +12,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NoReturn
@@ -122,23 +122,27 @@ class Supervisor:
     def _fork(self) -> tuple[int, int]:
         """The worker's process number, and what it tells by."""
         ready, tell = os.pipe()
+        # A new worker has the supervisor's handlers still, and would tell the supervisor of its own signals.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             pid = os.fork()
             if pid == 0:
-                self._become_worker(ready, tell)
+                self._become_worker(ready, tell, mask)
         except OSError:
             os.close(ready)
             raise
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.close(tell)
         return pid, ready
 
-    def _become_worker(self, ready: int, tell: int) -> NoReturn:
+    def _become_worker(self, ready: int, tell: int, mask: Iterable[int]) -> NoReturn:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._selector.close()
             # The lifeline ends when nobody holds its other end, so no worker may.
             for descriptor in (self._life, ready, *(worker.ready for worker in self._workers.values())):

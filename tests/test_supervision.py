@@ -18,7 +18,7 @@ from unittest import mock
 
 import pytest
 
-from gateway.workers import Supervised, Supervisor
+from gateway.workers import Supervised, Supervisor, WorkerFailed
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -191,3 +191,21 @@ def failing_for_hours(rounds: int) -> list[float]:
 async def test_the_pause_stays_at_its_maximum() -> None:
     pauses = await apart(failing_for_hours, 1100)
     assert set(pauses[6:]) == {30}
+
+
+def signalled_at_birth() -> str:
+    """What a worker tells that has a signal before it can have done anything."""
+    told, tell = os.pipe()
+    os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    def work(supervised: Supervised) -> None:
+        os.write(tell, b"works")
+
+    with suppress(WorkerFailed):
+        Supervisor(1, work, PATIENCE_SECONDS, lambda _: None).run()
+    os.close(tell)
+    return os.read(told, 100).decode()
+
+
+async def test_a_worker_hears_a_signal_that_comes_while_it_is_forked() -> None:
+    assert await apart(signalled_at_birth) == ""
