@@ -51,7 +51,7 @@ async def serve(
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
     if supervised is not None:
-        loop.add_reader(supervised.lifeline, stop.set)
+        _stop_with_supervisor(supervised.lifeline, stop)
     _allow_connections(settings.max_connections)
     async with (
         open_application(settings) as app,
@@ -66,6 +66,17 @@ async def serve(
         _settle_collector()
         await stop.wait()
         log.info("stopping")
+
+
+def _stop_with_supervisor(lifeline: int, stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def note_end() -> None:
+        # It stays readable: watched on, it would keep the loop busy until the last request has ended.
+        loop.remove_reader(lifeline)
+        stop.set()
+
+    loop.add_reader(lifeline, note_end)
 
 
 def _settle_collector() -> None:

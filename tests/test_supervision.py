@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import selectors
 import signal
 import sys
-from asyncio import create_subprocess_exec, wait_for
 from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,8 +18,13 @@ from unittest import mock
 
 import pytest
 
+from gateway import server
+from gateway.settings import load_settings
 from gateway.workers import Supervised, Supervisor, WorkerFailed
-from tests.patience import PATIENCE_SECONDS
+from tests.databases import SQLiteServer
+from tests.keys import ADA
+from tests.patience import PATIENCE_SECONDS, PATIENT
+from tests.test_server import FOLDERS
 
 
 async def apart(scenario: Callable[..., Any], *arguments: Any) -> Any:
@@ -30,8 +35,8 @@ async def apart(scenario: Callable[..., Any], *arguments: Any) -> Any:
         f"json.dump({scenario.__name__}(*json.loads(sys.argv[1])), sys.stdout)"
     )
     command = [sys.executable, "-c", program, json.dumps(arguments)]
-    process = await create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
-    out, err = await wait_for(process.communicate(), PATIENCE_SECONDS)
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
     assert process.returncode == 0, err.decode()[-4000:]
     return json.loads(out)
 
@@ -209,3 +214,39 @@ def signalled_at_birth() -> str:
 
 async def test_a_worker_hears_a_signal_that_comes_while_it_is_forked() -> None:
     assert await apart(signalled_at_birth) == ""
+
+
+def draining_without_a_supervisor(database_url: str) -> bool:
+    """Whether the worker still watches for its supervisor's end while a request is under way."""
+    lifeline, life = os.pipe()
+    settings = load_settings(**PATIENT, database_url=database_url, port=0, shutdown_timeout=PATIENCE_SECONDS)
+
+    async def drained() -> bool:
+        loop = asyncio.get_running_loop()
+        address = loop.create_future()
+        supervised = Supervised(lifeline, lambda: None)
+        serving = asyncio.create_task(server.serve(settings, address.set_result, supervised))
+        port = int((await address).rpartition(":")[2])
+        reader, writer = await asyncio.open_connection(settings.host, port)
+        head = f"POST {FOLDERS} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {ADA}\r\n"
+        head += "Content-Type: application/json\r\nContent-Length: 16\r\nExpect: 100-continue\r\n\r\n"
+        writer.write(head.encode())
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        os.close(life)
+        with suppress(ConnectionError):
+            while True:
+                _, another = await asyncio.open_connection(settings.host, port)
+                another.close()
+        assert not serving.done()
+        watches = loop.remove_reader(lifeline)
+        writer.close()
+        await serving
+        return watches
+
+    # uvloop does not say what there was to remove.
+    return asyncio.run(drained())
+
+
+async def test_a_worker_that_drains_does_not_look_for_its_supervisor(sqlite: SQLiteServer) -> None:
+    """An ended pipe can always be read: the loop would not come to rest."""
+    assert await apart(draining_without_a_supervisor, sqlite.create()) is False
