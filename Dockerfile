@@ -28,7 +28,9 @@ ENV PATH=/opt/gateway/bin:$PATH \
 # A number, so that an orchestrator can see that it is not root.
 USER 10001:10001
 WORKDIR /data
-# SQLite's file is the only thing that is ever written.
+# For SQLite's file. With PostgreSQL and metrics off, no writable place is needed. Several workers with
+# GATEWAY_METRICS=true share their figures in files in a temporary folder: give them one, as TMPDIR=/dev/shm or an
+# emptyDir at /tmp.
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \

@@ -60,7 +60,11 @@ class Supervisor:
     """
 
     def __init__(
-        self, count: int, work: Callable[[Supervised], None], patience: float, note_end: Callable[[int], object]
+        self,
+        count: int,
+        work: Callable[[Supervised], None],
+        patience: float,
+        note_end: Callable[[int], object] | None = None,
     ) -> None:
         self._count = count
         self._work = work
@@ -188,7 +192,8 @@ class Supervisor:
             self._note_ready(pid)
         os.close(worker.ready)
         del self._workers[pid]
-        self._tell_end(pid)
+        if self._tell_end is not None:
+            self._tell_end(pid)
         if self._is_stopping:
             log.info("worker.ended", worker=pid, code=code)
             return

@@ -103,7 +103,8 @@ async def test_the_health_check_tells_a_service_that_works_from_one_that_does_no
     assert code(port) == 1
 
 
-async def test_a_read_only_file_system_is_enough(database_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_read_only_file_system_is_enough(database_url: str, tmp_path: Path, workers: int) -> None:
     """Beside the database nothing is opened for writing: no cache, no file of compiled Python, no log."""
     trace = tmp_path / "opened"
     program = (
@@ -122,7 +123,7 @@ async def test_a_read_only_file_system_is_enough(database_url: str, tmp_path: Pa
     before = {name: os.environ.get(name) for name in (*names, "PYTHONPATH")}
     os.environ |= {name: variables(service)[name] for name in names} | {"PYTHONPATH": str(tmp_path)}
     try:
-        async with running("serve", database_url=database_url):
+        async with running("serve", database_url=database_url, workers=workers):
             pass
     finally:
         for name, value in before.items():

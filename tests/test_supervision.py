@@ -189,7 +189,7 @@ def failing_for_hours(rounds: int) -> list[float]:
         raise BlockingIOError
 
     with mock.patch("os.fork", refused), suppress(Enough):
-        Supervisor(1, serve, PATIENCE_SECONDS, lambda _: None).run()
+        Supervisor(1, serve, PATIENCE_SECONDS).run()
     return pauses
 
 
@@ -207,7 +207,7 @@ def signalled_at_birth() -> str:
         os.write(tell, b"works")
 
     with suppress(WorkerFailed):
-        Supervisor(1, work, PATIENCE_SECONDS, lambda _: None).run()
+        Supervisor(1, work, PATIENCE_SECONDS).run()
     os.close(tell)
     return os.read(told, 100).decode()
 

@@ -15,6 +15,8 @@ import pytest
 from aiohttp import ClientConnectionError, ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.cli.running import supervise
+from gateway.settings import load_settings
 from tests.databases import DatabaseServer, SQLiteServer
 from tests.keys import ADA, bearer
 from tests.patience import PATIENCE_SECONDS
@@ -202,6 +204,18 @@ async def test_metrics_are_of_all_workers(database_url: str) -> None:
             }
             assert figures["gateway_requests_total"] == 30
             assert figures["gateway_requests_under_way"] == 1, "this one"
+
+
+def test_a_folder_for_figures_that_cannot_be_made_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(SystemExit) as ended:
+        supervise(load_settings(workers=2, metrics=True, port=0))
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        "Cannot make the temporary folder in which workers share their figures: No such file or directory\n"
+    )
 
 
 async def test_rate_limits_need_redis(database_url: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from tempfile import TemporaryDirectory
 from typing import NoReturn, TypeVar
 
@@ -87,22 +87,33 @@ def supervise(settings: Settings) -> None:
     except OSError as error:
         _cannot_listen(error)
     mine = settings.model_copy(update={"port": port})
-    with reserved, TemporaryDirectory(prefix="gateway-metrics-") as figures:
-        # prometheus_client reads it when it is imported, as late as here.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
-        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  # see above
-
+    with reserved, _shared_figures() if settings.metrics else nullcontext() as note_end:
         supervisor = Supervisor(
             settings.workers,
             lambda supervised: run(serve(mine, supervised=supervised)),
             settings.shutdown_timeout,
-            note_end=mark_process_dead,
+            note_end,
         )
         try:
             supervisor.run()
         except WorkerFailed as failed:
             # The worker has said why.
             raise SystemExit(failed.code) from None
+
+
+@contextmanager
+def _shared_figures() -> Iterator[Callable[[int], object]]:
+    """Has workers count in files, which they share; yields what is to be told of each that has ended."""
+    try:
+        folder = TemporaryDirectory(prefix="gateway-metrics-")
+    except OSError as error:
+        fail(f"Cannot make the temporary folder in which workers share their figures: {error.strerror or error}")
+    with folder as figures:
+        # prometheus_client reads it when it is imported, as late as here.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  # see above
+
+        yield mark_process_dead
 
 
 def _cannot_listen(error: OSError) -> NoReturn:
