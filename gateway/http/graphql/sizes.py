@@ -1,13 +1,16 @@
 """How much an operation may return, from its page sizes, before anything runs (contract/graphql.md, 'Limits').
 
 A connection counts `first` or `last` times one node and all that is below it. A list without a page
-size counts the ids that it is asked for, or else ten. Nodes are the objects of lists; values are all
-fields, for a few thousand nodes with a few dozen fields each are work for seconds.
+size counts the ids that it is asked for, or else ten, and a hundred around another such list: whose
+lists are long, their lists of lists are longer than any page. Those of introspection count what they
+are long in this schema, on an average. Nodes are the objects of lists; values are all fields, for a
+few thousand nodes with a few dozen fields each are work for seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from graphql import (
@@ -26,7 +29,10 @@ from graphql import (
     VariableNode,
     get_named_type,
     get_nullable_type,
+    is_abstract_type,
     is_composite_type,
+    is_enum_type,
+    is_input_object_type,
     is_interface_type,
     is_list_type,
     is_object_type,
@@ -36,16 +42,19 @@ from gateway.http.graphql.limits import LimitExceeded, Limits
 
 _PAGE_SIZES: Final = ("first", "last")
 _IDS: Final = "ids"
+_TYPENAME: Final = "__typename"
 _UNPAGED_LIST: Final = 10
+_UNPAGED_LIST_OF_LISTS: Final = 100
 
 Fragments = Mapping[str, FragmentDefinitionNode]
 
 
 class Size(NamedTuple):
-    """Each is a limit of the same name."""
+    """`nodes` and `values` are limits of the same name; `has_unpaged` tells of lists without a page size."""
 
     nodes: int
     values: int
+    has_unpaged: bool = False
 
 
 _EMPTY: Final = Size(0, 0)
@@ -73,9 +82,9 @@ class SizeEstimate:
         total = self.total(variables)
         if total.nodes <= limits.nodes and total.values <= limits.values:
             return
-        for name, figure in total._asdict().items():
-            if figure > getattr(limits, name):
-                raise LimitExceeded(name, getattr(limits, name), figure)
+        if total.nodes > limits.nodes:
+            raise LimitExceeded("nodes", limits.nodes, total.nodes)
+        raise LimitExceeded("values", limits.values, total.values)
 
     def total(self, variables: Mapping[str, Any]) -> Size:
         return self._walk(variables).total if self._constant is None else self._constant
@@ -104,14 +113,17 @@ class _Walk:
         self._variables = variables
         self._defaults = defaults
         self._measured: dict[str, Size] = {}
+        self._introspection = _introspection_lists(schema)
 
     def size(self, selection_set: SelectionSetNode | None, parent: GraphQLNamedType | None) -> Size:
         nodes = values = 0
+        has_unpaged = False
         for selection in selection_set.selections if selection_set else ():
             added = self._selection(selection, parent)
             nodes += added.nodes
             values += added.values
-        return Size(nodes, values)
+            has_unpaged = has_unpaged or added.has_unpaged
+        return Size(nodes, values, has_unpaged)
 
     def _selection(self, selection: SelectionNode, parent: GraphQLNamedType | None) -> Size:
         if isinstance(selection, FieldNode):
@@ -130,22 +142,31 @@ class _Walk:
         return self._measured[name]
 
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Size:
-        if not (is_object_type(parent) or is_interface_type(parent)) or node.name.value not in parent.fields:
-            # `__typename`, `__schema` and what is below it: no data of the service.
+        name = node.name.value
+        if parent is None or not is_composite_type(parent):
             return _EMPTY
-        field = parent.fields[node.name.value]
+        field = self._schema.get_field(parent, name)
+        if field is None or name == _TYPENAME:
+            # Clients add it to every selection set.
+            return _EMPTY
         named = get_named_type(field.type)
         if not is_composite_type(named):
             return Size(0, 1)
         below = self.size(node.selection_set, named)
         arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
-        if any(name in field.args for name in _PAGE_SIZES):
+        is_unpaged = False
+        if any(each in field.args for each in _PAGE_SIZES):
             count = self._page_size(arguments)
-        elif is_list_type(get_nullable_type(field.type)) and not parent.name.endswith("Connection"):
+        elif not is_list_type(get_nullable_type(field.type)) or parent.name.endswith("Connection"):
+            return below._replace(values=1 + below.values)
+        elif _IDS in field.args:
             count = self._list_size(arguments)
+        elif (parent.name, name) in self._introspection:
+            count = self._introspection[parent.name, name]
         else:
-            return Size(below.nodes, 1 + below.values)
-        return Size(count * (1 + below.nodes), 1 + count * below.values)
+            is_unpaged = True
+            count = _UNPAGED_LIST_OF_LISTS if below.has_unpaged else _UNPAGED_LIST
+        return Size(count * (1 + below.nodes), 1 + count * below.values, is_unpaged or below.has_unpaged)
 
     def _page_size(self, arguments: Mapping[str, ValueNode]) -> int:
         sizes = [self._value(arguments[name]) for name in _PAGE_SIZES if name in arguments]
@@ -168,3 +189,28 @@ class _Walk:
         if isinstance(node, IntValueNode):
             return int(node.value)
         return list(node.values) if isinstance(node, ListValueNode) else None
+
+
+@lru_cache(maxsize=16)
+def _introspection_lists(schema: GraphQLSchema) -> Mapping[tuple[str, str], int]:
+    """How long the lists of objects are, below `__schema` and `__type`."""
+    types = [*schema.type_map.values()]
+    with_fields = [each for each in types if is_object_type(each) or is_interface_type(each)]
+    return {
+        ("__Schema", "types"): len(types),
+        ("__Schema", "directives"): len(schema.directives),
+        ("__Type", "fields"): _mean(len(each.fields) for each in with_fields),
+        ("__Type", "interfaces"): _mean(len(each.interfaces) for each in with_fields),
+        ("__Type", "possibleTypes"): _mean(
+            len(schema.get_possible_types(each)) for each in types if is_abstract_type(each)
+        ),
+        ("__Type", "enumValues"): _mean(len(each.values) for each in types if is_enum_type(each)),
+        ("__Type", "inputFields"): _mean(len(each.fields) for each in types if is_input_object_type(each)),
+        ("__Field", "args"): _mean(len(field.args) for each in with_fields for field in each.fields.values()),
+        ("__Directive", "args"): _mean(len(each.args) for each in schema.directives),
+    }
+
+
+def _mean(lengths: Iterable[int]) -> int:
+    found = [*lengths]
+    return -(-sum(found) // max(len(found), 1))

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 import pytest
 from aiohttp import ClientSession
+from graphql import get_introspection_query, is_interface_type, is_object_type
 
+from gateway.http.graphql.limits import LimitExceeded, Limits
 from gateway.http.graphql.sizes import Size
-from tests.http.graphql.documents import read
+from tests.http.graphql.documents import read, schema
 from tests.keys import ADA, bearer
 
 
@@ -64,6 +66,7 @@ def test_a_page_counts_its_size(arguments: str, variables: dict[str, Any], nodes
         (("{ viewer { environments(first: 3) { nodes { a: persistedFolders(first: 4) { totalCount } "
          "b: persistedFolders(first: 5) { totalCount } } } } }"), 3 * (1 + 4 + 5)),
         ("{ viewer { environments(first: 3) { edges { node { project { environments { id } } } } } } }", 3 * (1 + 10)),
+        ("{ project { environments { project { ...P } } } } fragment P on Project { environments { id } }", 100 * (1 + 10)),
         ("{ project { environments { persistedFolders(first: 2) { nodes { id } } } } }", 10 * (1 + 2)),
         ("{ nodes(ids: [\"a\", \"b\"]) { id } }", 2),
         (("{ nodes(ids: [\"a\"]) { ...on Viewer { environments(first: 5) { nodes { id } } } "
@@ -73,11 +76,43 @@ def test_a_page_counts_its_size(arguments: str, variables: dict[str, Any], nodes
         ("{ viewer { ...V } } fragment V on Viewer { ...W } fragment W on Viewer { environments(first: 3) { nodes { id } } }", 3),
         ("{ node(id: \"a\") { ...{ ...on Viewer { environments(first: 3) { nodes { id } } } } } }", 3),
         ("mutation { upsertPersistedFolders(input: {folders: []}) { persistedFolders { id } userErrors { code } } }", 20),
-        ("{ __schema { types { fields { name } } } __typename }", 0),
+        ("{ __schema { queryType { name } } __typename }", 0),
     ],
 )  # fmt: skip
 def test_pages_multiply_and_add_up(text: str, nodes: int) -> None:
     assert _nodes(text) == nodes
+
+
+def test_introspection_counts_about_what_there_is() -> None:
+    counted = _nodes("{ __schema { types { fields { args { name } } } } }")
+    types = schema().type_map.values()
+    with_fields = [each for each in types if is_object_type(each) or is_interface_type(each)]
+    fields = [field for each in with_fields for field in each.fields.values()]
+    arguments = [argument for field in fields for argument in field.args]
+    assert len(types) + len(fields) + len(arguments) <= counted <= 5 * (len(types) + len(fields) + len(arguments))
+
+
+def test_the_queries_of_tools_are_far_from_the_limits() -> None:
+    size = _size(get_introspection_query(input_value_deprecation=True, schema_description=True))
+    assert size.nodes < Limits().nodes / 5
+    assert size.values < Limits().values / 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Each level as long as the one before.
+        "{ project { environments { project { environments { project { environments { id } } } } } } }",
+        # Thirty times what a tool may ask for once.
+        (
+            f"{{ {' '.join(f'a{number}: __schema {{ ...S }}' for number in range(30))} }} "
+            "fragment S on __Schema { types { fields { type { ofType { fields { type { name } } } } } } }"
+        ),
+    ],
+)
+def test_lists_of_lists_are_refused(text: str) -> None:
+    with pytest.raises(LimitExceeded, match="nodes"):
+        read(text).operation(None).size.check({}, Limits())
 
 
 def test_ids_count_one_node_each() -> None:
