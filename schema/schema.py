@@ -23,6 +23,7 @@ from graphql import (
     located_error,
     print_schema,
 )
+from graphql.type.introspection import TypeFields
 from strawberry.schema.config import StrawberryConfig
 
 from schema.mutation import Mutation
@@ -50,10 +51,18 @@ def build_schema() -> GraphQLSchema:
     schema = strawberry.Schema(Query, Mutation, Subscription, config=StrawberryConfig(scalar_map=SCALARS))
     graphql_schema = schema._schema
     graphql_schema.description = _DESCRIPTION
+    _restore_is_one_of(graphql_schema)
     _drop_null_defaults(graphql_schema)
     _narrow_deprecated(graphql_schema)
     _locate_stream_errors(graphql_schema)
     return graphql_schema
+
+
+def _restore_is_one_of(schema: GraphQLSchema) -> None:
+    """Strawberry puts another resolver into graphql-core's `__Type`, which fails for lists and non-null types."""
+    described = schema.type_map["__Type"]
+    assert isinstance(described, GraphQLObjectType)
+    described.fields["isOneOf"].resolve = TypeFields.is_one_of
 
 
 def _drop_null_defaults(schema: GraphQLSchema) -> None:
