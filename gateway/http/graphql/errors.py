@@ -46,6 +46,8 @@ Rendered = dict[str, Any]
 _MAX_MESSAGE_LENGTH: Final = 1000
 # An argument that stands there a thousand times is an error with as many places.
 _MAX_LOCATIONS: Final = 20
+# A mistake in one resolver may fail thousands of fields of a request, all for the same reason.
+_MAX_TRACEBACKS: Final = 10
 
 
 class RequestRefused(Exception):
@@ -68,17 +70,26 @@ def render_error(error: GatewayError, request_id: str) -> Rendered:
     return {"message": error.detail, "extensions": _extensions(error, request_id)}
 
 
-def render_execution_error(error: GraphQLError, request_id: str) -> Rendered:
-    """An error of one field. What nobody expected goes to the log, and the client learns its `requestId` only."""
-    cause = error.original_error
-    if isinstance(cause, GatewayError):
-        return _rendered(error, _extensions(cause, request_id), cause.detail)
-    if cause is None or isinstance(cause, GraphQLError):
-        # From the executor itself: an argument that does not fit.
-        return _rendered(error, {"code": BAD_USER_INPUT, "status": 400, "reason": "invalid_input"})
-    log.error("graphql.field_failed", path=error.path, exc_info=cause)
-    masked = ServerError()
-    return _rendered(error, _extensions(masked, request_id), masked.detail)
+def render_execution_errors(errors: Sequence[GraphQLError], request_id: str) -> list[Rendered]:
+    """Errors of fields. What nobody expected goes to the log, and the client learns its `requestId` only."""
+    rendered = []
+    unexpected = 0
+    for error in errors:
+        cause = error.original_error
+        if isinstance(cause, GatewayError):
+            rendered.append(_rendered(error, _extensions(cause, request_id), cause.detail))
+        elif cause is None or isinstance(cause, GraphQLError):
+            # From the executor itself: an argument that does not fit.
+            rendered.append(_rendered(error, {"code": BAD_USER_INPUT, "status": 400, "reason": "invalid_input"}))
+        else:
+            unexpected += 1
+            if unexpected <= _MAX_TRACEBACKS:
+                log.error("graphql.field_failed", path=error.path, exc_info=cause)
+            masked = ServerError()
+            rendered.append(_rendered(error, _extensions(masked, request_id), masked.detail))
+    if unexpected > _MAX_TRACEBACKS:
+        log.error("graphql.more_fields_failed", count=unexpected - _MAX_TRACEBACKS)
+    return rendered
 
 
 def _extensions(error: GatewayError, request_id: str) -> Rendered:

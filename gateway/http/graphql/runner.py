@@ -21,7 +21,7 @@ from gateway.http.graphql.errors import (
     VALIDATION_FAILED,
     Rendered,
     RequestRefused,
-    render_execution_error,
+    render_execution_errors,
 )
 from gateway.http.graphql.limits import LimitExceeded, Limits, check_variables
 from gateway.http.graphql.persisted import Asked, DocumentSource
@@ -224,7 +224,7 @@ class Runner:
 
 
 def _last_answer(error: GraphQLError, request_id: str) -> Answer:
-    rendered = render_execution_error(error, request_id)
+    (rendered,) = render_execution_errors([error], request_id)
     cause = error.original_error
     return Answer(
         encode_json({"errors": [rendered]}),
@@ -245,5 +245,5 @@ def _answer(data: bytes, errors: Sequence[GraphQLError], request_id: str) -> Ans
     if data == b"null" and all(error.path is None for error in errors):
         # Nothing was run: the variables do not fit.
         raise RequestRefused(list(errors), BAD_USER_INPUT)
-    rendered = encode_json([render_execution_error(error, request_id) for error in errors])
+    rendered = encode_json(render_execution_errors(errors, request_id))
     return Answer(b'{"errors":%b,"data":%b}' % (rendered, data), has_errors=True)

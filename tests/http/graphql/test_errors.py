@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from gateway import errors
 from gateway.errors import GatewayError
 from gateway.folders import FolderService
-from gateway.http.graphql.errors import render_error, render_execution_error
+from gateway.http.graphql.errors import render_error, render_execution_errors
 from gateway.http.rest_errors import error_body, error_headers
 from tests.conftest import Serve
 from tests.keys import ADA, bearer
@@ -98,7 +98,7 @@ def test_each_error_has_a_shape_in_both_transports(error: GatewayError) -> None:
         "server_error",
     }
     located = GraphQLError("Not this text.", path=["viewer", "id"], original_error=error)
-    for rendered in (render_error(error, "the-request"), render_execution_error(located, "the-request")):
+    for rendered in (render_error(error, "the-request"), *render_execution_errors([located], "the-request")):
         extensions = rendered["extensions"]
         # The same words, and REST's code as the reason.
         assert rendered["message"] == body["detail"]
@@ -176,6 +176,25 @@ async def test_what_nobody_expected_is_masked_and_found_in_the_log(
     assert not [secret for secret in _SECRETS if secret in json.dumps(answer)]
     (line,) = [line for line in logs if line.get("exc_info") is cause]
     assert (line["log_level"], line["path"]) == ("error", ["persistedFolders"])
+
+
+@pytest.mark.parametrize(("failing", "more"), [(10, []), (11, [1]), (25, [15])])
+async def test_of_many_fields_that_fail_a_few_leave_a_traceback_and_the_rest_a_number(
+    client: ClientSession, monkeypatch: pytest.MonkeyPatch, failing: int, more: list[int]
+) -> None:
+    _raise(monkeypatch, RuntimeError("no"))
+    fields = [f"f{number}" for number in range(failing)]
+    query = "{ " + " ".join(f"{name}: persistedFolderByType(type: HOME) {{ id }}" for name in fields) + " }"
+    with capture_logs() as logs:
+        async with client.post("/graphql", json={"query": query}, headers=bearer(ADA)) as response:
+            answer = await response.json()
+    assert answer["data"] == dict.fromkeys(fields)
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"INTERNAL_SERVER_ERROR"}
+    assert sorted(error["path"] for error in answer["errors"]) == sorted([name] for name in fields)
+    told = [line for line in logs if line["log_level"] == "error"]
+    assert [line["path"] for line in told[:10]] == [error["path"] for error in answer["errors"][:10]]
+    assert all("exc_info" in line for line in told[:10])
+    assert told[10:] == [{"event": "graphql.more_fields_failed", "log_level": "error", "count": left} for left in more]
 
 
 async def test_what_was_cancelled_under_a_request_is_no_end_without_an_answer(
