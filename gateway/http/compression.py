@@ -70,14 +70,13 @@ class Compression:
         if coding is None:
             return None
         headers[hdrs.CONTENT_ENCODING] = coding
-        if hdrs.ETAG in headers:
-            # The same for everyone, so asked for again.
-            reply.body = _compress_once(body, coding)
+        is_shared = hdrs.ETAG in headers
+        if is_shared:
             _weaken_tag(reply)
-        elif len(body) > _MAX_INLINE:
+        if len(body) > _MAX_INLINE:
             return _compress_in_thread(reply, coding)
-        else:
-            reply.body = _compress(body, coding)
+        # What is the same for everyone is asked for again.
+        reply.body = _compress_once(body, coding) if is_shared else _compress(body, coding)
         return None
 
 
@@ -97,6 +96,7 @@ def _compress(body: bytes, coding: str) -> bytes:
     return gzip.compress(body, _GZIP_LEVEL, mtime=0)
 
 
+# Only bodies up to `_MAX_INLINE` come here, so what is kept is about two mebibytes at most.
 _compress_once = lru_cache(maxsize=16)(_compress)
 
 

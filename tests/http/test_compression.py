@@ -9,6 +9,7 @@ import asyncio
 import gzip
 import json
 import re
+import threading
 import zlib
 from collections.abc import Callable
 from typing import Any, Final
@@ -188,6 +189,36 @@ async def test_a_tag_names_one_representation(path: str, port: int) -> None:
             assert vary(response) == vary(expected)
             assert "content-encoding" not in response.headers
     assert (await send(port, "GET", path, {"If-None-Match": '"other"'})).status == 200
+
+
+async def test_only_small_answers_are_kept_compressed_and_large_ones_hold_nobody_up(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the answers with a tag, which are the same for everyone."""
+    compress, threads = zstd.compress, []
+
+    def compress_and_tell(body: bytes, level: int) -> bytes:
+        threads.append(threading.current_thread())
+        return compress(body, level)
+
+    monkeypatch.setattr(zstd, "compress", compress_and_tell)
+    here = threading.current_thread()
+    for count, is_large in ((1, False), (30, True)):
+        # Names that no other test has, for what is kept is kept for the process.
+        names = ",".join(f"kept{number}:description" for number in range(count))
+        path = f"/graphql?query={{__schema{{types{{name,fields{{{names}}}}}}}}}"
+        plain = await send(port, "GET", path)
+        assert (len(plain.body) > 65_536) is is_large
+        threads.clear()
+        for _ in range(2):
+            packed = await send(port, "GET", path, {"Accept-Encoding": "zstd"})
+            assert zstd.decompress(packed.body) == plain.body
+            assert packed.headers["etag"] == f"W/{plain.headers['etag']}"
+        if is_large:
+            assert len(threads) == 2
+            assert here not in threads
+        else:
+            assert threads == [here]
 
 
 # Requests
