@@ -27,11 +27,10 @@ def configure_logs(level: str, log_format: Format) -> None:
         render = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)]
     else:
         render = [
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(),
-                # The default shows local variables where rich is installed, and keys are among them.
-                exception_formatter=structlog.dev.plain_traceback,
-            )
+            # The console's own form shows local variables where rich is installed, and keys are among them.
+            structlog.processors.format_exc_info,
+            _escape,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ]
     structlog.configure(
         processors=[*shared, *render],
@@ -64,6 +63,15 @@ def _dumps(event: Any, **_: Any) -> str:
     except TypeError:
         # A lone surrogate, which a client can put anywhere: it is not worth a line, nor the answer to it.
         return json.dumps(event, default=str)
+
+
+def _escape(_: Any, __: str, event: EventDict) -> EventDict:
+    """A terminal would obey what a client sends. The lines of a traceback stay lines."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            kept = "\n" if name == "exception" else ""
+            event[name] = "".join([each if each.isprintable() or each == kept else repr(each)[1:-1] for each in value])
+    return event
 
 
 def _name_logger(_: Any, __: str, event: EventDict) -> EventDict:

@@ -262,9 +262,46 @@ def test_libraries_log_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> N
     assert "RuntimeError: broken" in second["exception"]
 
 
+# Clears the screen, rings, clears it in one character less, and turns the direction of what follows.
+CONTROLS = "\x1b[2J\x07\x9b2J\u202e"
+ESCAPED = r"\x1b[2J\x07\x9b2J\u202e"
+
+
+async def test_what_a_client_sends_is_no_command_to_the_console(database_url: str) -> None:
+    async with (
+        running("serve", database_url=database_url, log_format="console") as service,
+        ClientSession(service.address) as client,
+    ):
+        async with client.get(f"/é{CONTROLS}") as response:
+            assert response.status == 404
+        body = {"query": "{ __typename }", "operationName": CONTROLS}
+        async with client.post("/graphql", json=body) as response:
+            assert "errors" in await response.json()
+    told = service.err.decode()
+    assert f"/é{ESCAPED}" in told
+    assert f"operation={ESCAPED}" in told
+    assert all(line.isprintable() for line in told.split("\n"))
+
+
+@pytest.mark.usefixtures("_json_again")
+def test_nor_is_what_exceptions_and_libraries_say(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "console")
+    try:
+        raise RuntimeError(f"{CONTROLS}\r")
+    except RuntimeError:
+        structlog.get_logger().exception("it failed")
+        logging.getLogger("some.library").exception("late\n%s", CONTROLS)
+    told = capsys.readouterr().err.split("\n")
+    # A traceback keeps its lines, a message is one.
+    assert told.count("Traceback (most recent call last):") == 2
+    assert told.count(rf"RuntimeError: {ESCAPED}\r") == 2
+    assert rf"late\n{ESCAPED}" in "".join(told)
+    assert all(line.isprintable() for line in told)
+
+
 @pytest.mark.usefixtures("_json_again")
 def test_a_text_that_is_none_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
-    """A lone surrogate, in a name of a client's choice. On the console, Python's standard error escapes it."""
+    """A lone surrogate, in a name of a client's choice. On the console, it is escaped as all that is not printable."""
     configure_logs("info", "json")
     structlog.get_logger().warning("event", name="a\ud800b")
     (line,) = lines(capsys.readouterr().err.encode())
