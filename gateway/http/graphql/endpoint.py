@@ -47,7 +47,7 @@ _OFFERED: Final[tuple[str, ...]] = (JSON, GRAPHQL_RESPONSE, EVENT_STREAM)
 
 @dataclass(frozen=True, slots=True)
 class EndpointOptions:
-    """The settings of the same names; `introspection_is_public` tells that its answers may be kept by anybody."""
+    """The settings of the same names; `introspection_is_public` tells that anybody may keep it, asked without a key."""
 
     max_body_size: int
     stream_heartbeat: float
@@ -128,7 +128,9 @@ class GraphQLEndpoint:
                 media_type, has_errors=served.answer.has_errors, profile=self._options.http_status_profile
             )
             if served.etag is not None and request.method != "POST":
-                visibility = "public" if self._options.introspection_is_public else "private"
+                # With a key, its rate limit is among the headers.
+                is_public = self._options.introspection_is_public and visit.caller is None
+                visibility = "public" if is_public else "private"
                 headers[hdrs.CACHE_CONTROL] = f"{visibility}, max-age=0, must-revalidate"
                 headers[hdrs.ETAG] = f'"{served.etag}"'
                 if any(tag.value in (served.etag, "*") for tag in request.if_none_match or ()):

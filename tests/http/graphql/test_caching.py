@@ -14,6 +14,7 @@ from tests.keys import ADA, bearer
 
 _PRIVATE: Final = "private, no-store"
 _PUBLIC: Final = "public, max-age=0, must-revalidate"
+_OWN: Final = "private, max-age=0, must-revalidate"
 _SCHEMA: Final = "{ __schema { queryType { name } } }"
 
 
@@ -94,12 +95,25 @@ async def test_the_answer_of_one_operation_is_not_that_of_another(client: Client
 async def test_what_needs_a_key_is_private(serve: Serve) -> None:
     async with serve(introspection="key") as client:
         response = await get(client, _SCHEMA, headers=bearer(ADA))
-        assert response.headers["Cache-Control"] == "private, max-age=0, must-revalidate"
+        assert response.headers["Cache-Control"] == _OWN
         tag = response.headers["ETag"]
         assert (await get(client, _SCHEMA, headers={**bearer(ADA), "If-None-Match": tag})).status == 304
         # To know the tag is no key.
         refused = await get(client, _SCHEMA, headers={"If-None-Match": tag})
         assert (refused.status, refused.headers["Cache-Control"]) == (401, _PRIVATE)
+
+
+async def test_with_a_key_only_the_callers_own_cache_may_keep_the_schema_for_its_limit_is_told(serve: Serve) -> None:
+    async with serve(rate_limits=True) as client:
+        public = await get(client, _SCHEMA)
+        tag = public.headers["ETag"]
+        assert public.headers["Cache-Control"] == _PUBLIC
+        assert not [name for name in public.headers if name.startswith("RateLimit")]
+        for fields, status in (({}, 200), ({"If-None-Match": tag}, 304)):
+            own = await get(client, _SCHEMA, headers={**bearer(ADA), **fields})
+            assert (own.status, own.headers["ETag"].removeprefix("W/")) == (status, tag.removeprefix("W/"))
+            assert own.headers["Cache-Control"] == _OWN
+            assert "RateLimit-Remaining" in own.headers
 
 
 async def test_the_schema_as_text(client: ClientSession) -> None:
