@@ -21,7 +21,7 @@ from gateway.cli import main
 from gateway.keys import has_valid_checksum
 from gateway.storage import migrations
 from gateway.storage.engine import Database, DatabaseConfig
-from tests.databases import WORKSPACE, DatabaseServer
+from tests.databases import WORKSPACE, DatabaseServer, PostgreSQLServer
 from tests.keys import ADA, bearer
 from tests.processes import Result, gateway
 
@@ -160,6 +160,37 @@ async def test_a_database_that_is_not_there_is_one_line(url: str, command: str) 
     assert result.err.endswith("The database cannot be reached.\n")
     assert "Traceback" not in result.err
     assert "hunter2" not in result.err
+
+
+async def test_what_a_role_may_not_do_is_one_line(postgresql: PostgreSQLServer) -> None:
+    loaded, empty = postgresql.create(), postgresql.create_empty()
+    await run_sql(loaded, "CREATE ROLE stranger LOGIN")
+    await run_sql(loaded, "GRANT SELECT ON alembic_version TO stranger")
+    try:
+        for url, arguments, denied in (
+            (empty, ("migrate",), "schema public"),
+            (loaded, ("load", str(WORKSPACE)), "table projects"),
+            (loaded, ("serve",), "table service_secrets"),
+            (loaded, ("keys", "list"), "table api_keys"),
+        ):
+            result = await gateway(*arguments, database_url=url.replace("postgres@", "stranger@"))
+            assert (result.code, result.out) == (1, "")
+            assert result.err.startswith("The database refused: ")
+            assert f"permission denied for {denied}" in result.err
+            assert result.err.count("\n") == 1
+    finally:
+        postgresql.drop(empty)
+        postgresql.drop(loaded)
+        await run_sql(postgresql.url("postgres"), "DROP ROLE stranger")
+
+
+async def test_tables_of_another_application_are_one_line(empty_url: str) -> None:
+    await run_sql(empty_url, "CREATE TABLE users (id INTEGER)")
+    result = await gateway("migrate", database_url=empty_url)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("The database refused: ")
+    assert result.err.rstrip().endswith("already exists")
+    assert result.err.count("\n") == 1
 
 
 # load

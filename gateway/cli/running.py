@@ -19,6 +19,7 @@ from gateway.logs import configure_logs
 from gateway.server import NotMigrated, serve
 from gateway.settings import InvalidSettings, Settings, load_settings
 from gateway.storage.engine import Database
+from gateway.storage.failures import StatementFailed
 from gateway.storage.keys import KeyProblem
 from gateway.storage.migrations import SchemaState, SchemaTooNew, schema_state
 from gateway.workers import Supervisor, WorkerFailed, reserved_port
@@ -70,6 +71,10 @@ def run(work: Awaitable[T]) -> T:
         fail("The database was migrated by a newer version of the service; nothing was changed.")
     except Unavailable:
         fail("The database cannot be reached.")
+    except StatementFailed as error:
+        # A statement has many lines, and one of DDL begins with an empty one.
+        first, _, _ = str(error).partition("\n")
+        fail(f"The database refused: {first.removesuffix(' in: ')}")
     except KeyProblem as error:
         fail(str(error))
     except WorkspaceError as error:
