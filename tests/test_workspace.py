@@ -11,9 +11,10 @@ import yaml
 
 from gateway.model import format_time
 from gateway.storage.engine import Database
-from gateway.storage.keys import KeyStore
+from gateway.storage.failures import ConstraintViolated
+from gateway.storage.keys import KeyProblem, KeyStore, NewKey
 from gateway.storage.workspace import load_workspace
-from gateway.workspace import Workspace, WorkspaceError, parse_workspace
+from gateway.workspace import UserEntry, Workspace, WorkspaceError, parse_workspace
 from tests.databases import WORKSPACE
 
 MICROSECOND = 1
@@ -262,6 +263,21 @@ def test_aliases_that_would_grow_the_document_without_bound_are_refused(kind: st
         projects = ", ".join(["{id: 1, name: a, environments: *e}"] * 2000)
         lines = [f"e: &e [{environments}]", f"organizations: [{{id: x, name: a, projects: [{projects}]}}]"]
     assert problems("\n".join(lines)) == ["the document: its aliases stand for more than 1000000 values"]
+
+
+async def test_more_users_than_a_statement_has_parameters(database: Database) -> None:
+    """All are looked up, then the first is refused: to write them all would take a minute."""
+    first = UserEntry(email="0@acme.test", name="0", current_environment=77)
+    others = (UserEntry(email=f"{number}@acme.test", name="x") for number in range(1, 40_000))
+    with pytest.raises(ConstraintViolated) as raised:
+        await load_workspace(database, Workspace(users=[first, *others]), MICROSECOND)
+    assert raised.value.is_foreign_key
+
+
+async def test_more_environments_of_a_key_than_a_statement_has_parameters(database: Database) -> None:
+    key = NewKey("ada@acme.test", "many", ["*"], environments=range(1, 40_000))
+    with pytest.raises(KeyProblem, match=r"^no environment 4$"):
+        await KeyStore(database).create(key, MICROSECOND)
 
 
 async def test_an_expiry_at_either_end_of_the_calendar_can_be_listed(database: Database) -> None:

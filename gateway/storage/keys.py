@@ -16,6 +16,7 @@ from gateway.keys import generate_key, hash_key, mask_key
 from gateway.model import Timestamp, to_timestamp
 from gateway.storage.engine import Database
 from gateway.storage.failures import ConstraintViolated
+from gateway.storage.statements import any_of
 from gateway.storage.tables import api_keys, environments, organizations, users
 
 
@@ -128,7 +129,8 @@ class KeyStore:
 
 
 async def _require_all(connection: AsyncConnection, column: Any, ids: Sequence[Any], noun: str) -> None:
-    found = set((await connection.execute(select(column).where(column.in_(set(ids))))).scalars()) if ids else set()
+    statement = select(column).where(any_of(column, "ids", connection.dialect.name))
+    found = set((await connection.execute(statement, {"ids": ids})).scalars()) if ids else set()
     for missing in (each for each in ids if each not in found):
         raise KeyProblem(f"no {noun} {missing}")
 

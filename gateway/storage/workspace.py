@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.keys import generate_key, hash_key, mask_key
 from gateway.model import to_timestamp
 from gateway.storage.engine import POSTGRESQL, Database
+from gateway.storage.statements import any_of
 from gateway.storage.tables import api_keys, environments, memberships, organizations, projects, users
 from gateway.workspace import Workspace, WorkspaceError
 
@@ -128,12 +129,9 @@ class _Load:
 
     async def _users(self, workspace: Workspace) -> dict[str, UUID]:
         emails = [user.email for user in workspace.users]
-        known = {
-            row.email: row.id
-            for row in await self._connection.execute(
-                select(users.c.email, users.c.id).where(users.c.email.in_(emails))
-            )
-        }
+        named = any_of(users.c.email, "emails", self._connection.dialect.name)
+        rows = await self._connection.execute(select(users.c.email, users.c.id).where(named), {"emails": emails})
+        known = {row.email: row.id for row in rows}
         ids = {email: known.get(email) or uuid_utils.compat.uuid7() for email in emails}
         await self._write(
             users,
