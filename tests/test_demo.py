@@ -87,6 +87,16 @@ async def test_the_key_is_not_said_once_it_is_revoked(empty_url: str) -> None:
         assert demo.KEY.encode() not in service.out + service.err
 
 
+async def test_it_is_one_process_whatever_the_settings_say(empty_url: str) -> None:
+    async with (
+        running("demo", database_url=empty_url, workers=2, metrics=True) as service,
+        ClientSession(service.address) as client,
+        client.get("/metrics") as response,
+    ):
+        # Processes that share their figures do not count it.
+        assert "process_cpu_seconds_total" in await response.text()
+
+
 async def test_the_log_is_for_people_unless_asked_otherwise(empty_url: str) -> None:
     async with running("demo", database_url=empty_url) as service:
         await service.wait_for(SAYS_ALL)

@@ -90,7 +90,8 @@ def schema_command() -> None:
 @main.command("demo")
 def demo_command() -> None:
     """Migrate, load a demo workspace into an empty database, and serve."""
-    settings = read_settings()
+    # One process migrates, loads and serves.
+    settings = read_settings().model_copy(update={"workers": 1})
     configure_logs(
         settings.log_level, "console" if "log_format" not in settings.model_fields_set else settings.log_format
     )
