@@ -29,6 +29,15 @@ class InvalidSettings(Exception):
         self.problems = problems
 
 
+def _host(value: str) -> str:
+    try:
+        # As a resolver is asked for it.
+        value.encode("idna")
+    except UnicodeError:
+        raise ValueError("is no address and no host name") from None
+    return value
+
+
 def _database_url(value: SecretStr) -> SecretStr:
     parse_url(value.get_secret_value())
     return value
@@ -46,8 +55,13 @@ def _redis_url(value: SecretStr) -> SecretStr:
 
 
 def _cursor_secret(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) < 32:
+    text = value.get_secret_value()
+    if len(text) < 32:
         raise ValueError("needs at least 32 characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not UTF-8 text") from None
     return value
 
 
@@ -108,7 +122,9 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True, extra="ignore"
     )
 
-    host: str = Field("127.0.0.1", description="The address to listen on; `0.0.0.0` for all.")
+    host: Annotated[str, AfterValidator(_host)] = Field(
+        "127.0.0.1", description="The address to listen on; `0.0.0.0` for all."
+    )
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
     shutdown_timeout: float = Field(
         10, ge=0, le=3600, description="How long requests that are under way may take to end when the service stops."

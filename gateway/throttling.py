@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
@@ -87,4 +88,12 @@ class Throttle:
 
 def check_redis_url(url: str) -> None:
     """Raises ValueError, whose text may hold a part of the URL."""
-    parse_url(url)
+    options = parse_url(url)
+    # The client would take database 0 in place of what is no number.
+    if "path" not in options and not (number := urlsplit(url).path.strip("/")).isdecimal() and number:
+        raise ValueError("the database is no number")
+    try:
+        # Not connected: options are looked at when it is made.
+        ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]  # redis leaves it out
+    except (TypeError, RedisError) as error:
+        raise ValueError(str(error)) from None

@@ -48,7 +48,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
 
 
 WRONG = {
-    "host": (),
+    "host": ("hunter2..example", f"hunter2{'x' * 63}.example"),
     "port": ("hunter2", "-1", "65536", "80.5"),
     "shutdown_timeout": ("hunter2", "-1", "nan", "inf"),
     "log_level": ("hunter2", "INFO "),
@@ -61,13 +61,32 @@ WRONG = {
         "sqlite+aiosqlite://",
         "sqlite+aiosqlite:///:memory:",
         "://hunter2",
+        "sqlite+aiosqlite://hunter2/gateway.db",
+        "sqlite+aiosqlite:///gateway.db?timeout=hunter2",
+        "sqlite+aiosqlite:///file:hunter2?mode=memory&cache=shared&uri=true",
+        "sqlite+aiosqlite:///file::memory:?uri=true",
+        "sqlite+aiosqlite:///file:?uri=true",
+        "postgresql+asyncpg://ada:hunter2@host/name?sslmode=require",
+        "postgresql+asyncpg://ada:hunter2@host/name?ssl=hunter2",
+        "postgresql+asyncpg://ada:hunter2@host/name?ssl=require&ssl=require",
+        "postgresql+asyncpg://ada:hunter2@host/name?hunter2=1",
+        "postgresql+asyncpg://ada:hunter2@host/name?statement_cache_size=0",
+        "postgresql+asyncpg://ada:hunter2@host/name?prepared_statement_cache_size=hunter2",
     ),
     "database_pool_size": ("hunter2", "0"),
     "database_pool_timeout": ("hunter2", "0", "inf"),
     "database_connect_timeout": ("hunter2", "0", "nan"),
     "database_statement_timeout": ("hunter2", "0", "3601"),
     "database_behind_pgbouncer": ("hunter2",),
-    "redis_url": ("hunter2", "http://:hunter2@host", "redis://:hunter2@host:port/0"),
+    "redis_url": (
+        "hunter2",
+        "http://:hunter2@host",
+        "redis://:hunter2@host:port/0",
+        "redis://:hunter2@host/0?foo=bar",
+        "redis://:hunter2@host/0?protocol=hunter2",
+        "redis://:hunter2@host/0?protocol=9",
+        "redis://:hunter2@host/abc",
+    ),
     "rate_limits": ("hunter2",),
     "trusted_proxies": ("hunter2", "10.0.0.0/8", '"hunter2"', '["hunter2"]', "{}", "[", '["10.0.0.1/8"]'),
     "workers": ("hunter2", "0", "257"),
@@ -79,7 +98,7 @@ WRONG = {
     "stream_send_timeout": ("hunter2", "0", "inf", "3601"),
     "introspection": ("hunter2",),
     "graphiql": ("hunter2",),
-    "cursor_secret": ("hunter2",),
+    "cursor_secret": ("hunter2", "hunter2" * 10 + "\udcff"),
 }
 
 
@@ -94,6 +113,41 @@ def test_a_wrong_value_is_refused_and_not_repeated(name: str, value: str, monkey
     assert problem.startswith(f"GATEWAY_{name.upper()}")
     assert "hunter2" not in str(raised.value)
     assert raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("sqlite+aiosqlite://data/gateway.db", "sqlite+aiosqlite:///path"),
+        ("postgresql+asyncpg://ada@host/name?sslmode=require", "ssl=require"),
+    ],
+)
+async def test_a_usual_mistake_in_a_url_is_told_with_what_to_say_instead(url: str, advice: str) -> None:
+    result = await gateway("migrate", database_url=url)
+    assert (result.code, result.out) == (2, "")
+    (line,) = result.err.splitlines()
+    assert line.startswith("GATEWAY_DATABASE_URL: ")
+    assert line.endswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("host", "::1"),
+        ("host", "bücher.example"),
+        ("database_url", "sqlite+aiosqlite:////data/gateway.db?timeout=3"),
+        ("database_url", "sqlite+aiosqlite:///file:/data/gateway.db?mode=ro&uri=true"),
+        ("database_url", "postgresql+asyncpg://ada@/name?host=/run/postgresql&port=5433"),
+        ("database_url", "postgresql+asyncpg://ada@/name?host=a:1&host=b:2&target_session_attrs=primary"),
+        ("database_url", "postgresql+asyncpg://ada@host/name?ssl=verify-full&prepared_statement_cache_size=0"),
+        ("redis_url", "redis://host"),
+        ("redis_url", "rediss://ada:hunter2@host:6379/3?ssl_cert_reqs=none&health_check_interval=2"),
+        ("redis_url", "unix:///run/redis.sock?db=3"),
+    ],
+)
+def test_what_can_work_is_taken(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"GATEWAY_{name.upper()}", value)
+    load_settings()
 
 
 @pytest.mark.parametrize("command", [("serve",), ("migrate",), ("demo",), ("keys", "list")], ids=" ".join)

@@ -12,8 +12,6 @@ from typing import Any, Final, TypeVar
 import structlog
 from sqlalchemy import ClauseElement, Connection, Executable, Row, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Unavailable
@@ -27,6 +25,7 @@ from gateway.storage.failures import RetryTransaction, translated
 from gateway.storage.gathering import Gatherer
 from gateway.storage.pool import ConnectionPool
 from gateway.storage.statements import POSTGRESQL, SQLITE, DriverRow, FetchNow, Prepared
+from gateway.storage.urls import DRIVERS, parse_url
 
 # What others need to know of the database they are given.
 __all__ = ["DRIVERS", "POSTGRESQL", "SQLITE", "Database", "DatabaseConfig", "parse_url"]
@@ -35,8 +34,6 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 Q = TypeVar("Q")
 A = TypeVar("A")
-
-DRIVERS: Final = {"sqlite+aiosqlite": SQLITE, "postgresql+asyncpg": POSTGRESQL}
 
 _ATTEMPTS: Final = 5
 _BACKOFF_SECONDS: Final = 0.02
@@ -56,20 +53,6 @@ class DatabaseConfig:
     connect_timeout: float = 5.0
     statement_timeout: float = 5.0
     behind_pgbouncer: bool = False
-
-
-def parse_url(url: str) -> URL:
-    """Raises ValueError that says what is wrong, without repeating the URL: it may hold a password."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise ValueError("is no database URL, as sqlite+aiosqlite:///path or postgresql+asyncpg://...") from None
-    if parsed.drivername not in DRIVERS:
-        known = " and ".join(sorted(DRIVERS))
-        raise ValueError(f"has the driver {parsed.drivername!r}; supported are {known}")
-    if DRIVERS[parsed.drivername] == SQLITE and parsed.database in (None, "", ":memory:"):
-        raise ValueError("needs a file for SQLite: connections do not share a database in memory")
-    return parsed
 
 
 class Database:
