@@ -16,6 +16,7 @@ _TOO_DEEP: Final = "is nested too deeply"
 def read_json_or_yaml(text: str) -> Any:
     """Raises ValueError with one line that says what is wrong, and where."""
     json_problem = None
+    text = text.removeprefix("\ufeff")
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text, object_pairs_hook=_unique)
@@ -49,9 +50,21 @@ class _Loader(yaml.SafeLoader):
 
     def get_single_node(self) -> yaml.Node | None:
         node = super().get_single_node()
-        if node is not None and _expanded(node, {}) > _MAX_EXPANDED:
+        sizes: dict[yaml.Node, int | None] = {}
+        # What has no alias is as long as its text, however long that is.
+        if node is not None and _expanded(node, sizes) - len(sizes) > _MAX_EXPANDED:
             raise ValueError(f"its aliases stand for more than {_MAX_EXPANDED} values")
         return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (AttributeError, LookupError):
+            # A scalar with an explicit tag is taken for what the tag says without a look.
+            if not isinstance(node, yaml.ScalarNode):
+                raise
+            problem = "found a value that does not fit its tag"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
 
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)

@@ -6,15 +6,17 @@ A file is checked whole before anything is written, and every wrong place is nam
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeVar
+from datetime import UTC, date, datetime
+from typing import Annotated, Final, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -28,6 +30,8 @@ from gateway.json_or_yaml import read_json_or_yaml
 from gateway.model import MAX_ID
 
 T = TypeVar("T")
+
+_NUMBER: Final = re.compile(r"[+-]?[0-9.]+")
 
 
 class WorkspaceError(Exception):
@@ -56,6 +60,13 @@ def _known_scope(scope: str) -> str:
     if not is_known_scope(scope):
         raise PydanticCustomError("scope", "unknown scope {scope}", {"scope": json.dumps(scope)})
     return scope
+
+
+def _written_time(value: object) -> object:
+    # A number would be taken for seconds since 1970: 20270131 for a day of that year.
+    if not isinstance(value, str | date) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        raise PydanticCustomError("time", "must be a time, as 2027-01-31T12:00:00Z")
+    return value
 
 
 def _in_utc(time: datetime) -> datetime:
@@ -110,7 +121,7 @@ class KeyEntry(_Part):
     scopes: list[Annotated[str, AfterValidator(_known_scope)]]
     scoped_environments: list[Number] = []
     scoped_organizations: list[UUID] = []
-    expires_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
+    expires_at: Annotated[AwareDatetime, BeforeValidator(_written_time), AfterValidator(_in_utc)] | None = None
 
 
 class Workspace(_Part):

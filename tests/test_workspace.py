@@ -39,6 +39,11 @@ def test_json_and_yaml_say_the_same() -> None:
     assert parse_workspace("{users: [{email: ada@acme.test, name: Ada}]}").users[0].name == "Ada"
 
 
+def test_json_with_a_byte_order_mark_is_json() -> None:
+    # In YAML no value begins with a tab.
+    assert parse_workspace('\ufeff{\t"users": []}') == Workspace()
+
+
 def test_an_empty_object_is_a_workspace_with_nothing_in_it() -> None:
     assert parse_workspace("{}") == Workspace()
 
@@ -133,6 +138,9 @@ WRONG: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "9999-12-31T23:59:59-12:00",
         "api_keys[0].expires_at: is out of range",
     ),
+    "expiry as a number": (("api_keys", 0, "expires_at"), 20270131, "api_keys[0].expires_at: must be a time, as 20"),
+    "expiry as digits": (("api_keys", 0, "expires_at"), "20270131", "api_keys[0].expires_at: must be a time, as 20"),
+    "expiry true": (("api_keys", 0, "expires_at"), True, "api_keys[0].expires_at: must be a time, as 20"),
     "unknown user of a key": (
         ("api_keys", 3, "user"),
         "nobody@acme.test",
@@ -234,6 +242,11 @@ def test_all_wrong_places_are_named_at_once() -> None:
         ("users: *nobody", "the document: found undefined alias"),
         ("? [a]\n: b", "the document: while constructing a mapping in"),
         ("users: 2027-13-45", "the document: month must be in 1..12"),
+        ('users: !!int ""', "the document: found a value that does not fit its tag"),
+        ('users: !!float "_"', "the document: found a value that does not fit its tag"),
+        ("users: !!bool maybe", "the document: found a value that does not fit its tag"),
+        ("users: !!timestamp abc", "the document: found a value that does not fit its tag"),
+        ("? !!timestamp abc\n: users", "the document: found a value that does not fit its tag"),
         ("\x07", "the document: unacceptable character"),
         ("[" * 100_000, "the document: is nested too deeply"),
         ('{"a":' * 100_000, "the document: is nested too deeply"),
@@ -243,7 +256,7 @@ def test_all_wrong_places_are_named_at_once() -> None:
         ("{1: 2}", "[1]: keys should be strings"),
         ("null: 2", "None: keys should be strings"),
     ],
-    ids=range(22),
+    ids=range(27),
 )
 def test_what_is_no_workspace_is_one_line(text: str, line: str) -> None:
     found = problems(text)
@@ -263,6 +276,20 @@ def test_aliases_that_would_grow_the_document_without_bound_are_refused(kind: st
         projects = ", ".join(["{id: 1, name: a, environments: *e}"] * 2000)
         lines = [f"e: &e [{environments}]", f"organizations: [{{id: x, name: a, projects: [{projects}]}}]"]
     assert problems("\n".join(lines)) == ["the document: its aliases stand for more than 1000000 values"]
+
+
+def test_only_what_aliases_add_counts_against_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a bound that is a ten thousandth, for a million values take a minute to read."""
+    monkeypatch.setattr("gateway.json_or_yaml._MAX_EXPANDED", 100)
+    users = "".join(f"- {{email: {number}@acme.test, name: x}}\n" for number in range(200))
+    assert len(parse_workspace(f"users:\n{users}").users) == 200
+    key = "{user: 1@acme.test, label: a, scopes: &scopes [" + ", ".join(["'*'"] * 49) + "]}"
+    keys = [key, "{user: 1@acme.test, label: b, scopes: *scopes}", "{user: 1@acme.test, label: c, scopes: *scopes}"]
+    assert len(parse_workspace(f"users:\n{users}api_keys: [{', '.join(keys)}]").api_keys) == 3
+    keys.append("{user: 1@acme.test, label: d, scopes: *scopes}")
+    assert problems(f"users:\n{users}api_keys: [{', '.join(keys)}]") == [
+        "the document: its aliases stand for more than 100 values"
+    ]
 
 
 async def test_more_users_than_a_statement_has_parameters(database: Database) -> None:
