@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.model import format_time
-from gateway.storage.engine import Database
+from gateway.storage.engine import Database, DatabaseConfig
 from gateway.storage.failures import ConstraintViolated
 from gateway.storage.keys import KeyProblem, KeyStore, NewKey
 from gateway.storage.workspace import load_workspace
 from gateway.workspace import UserEntry, Workspace, WorkspaceError, parse_workspace
-from tests.databases import WORKSPACE
+from tests.databases import WORKSPACE, PostgreSQLServer
+from tests.patience import PATIENCE_SECONDS
 
 MICROSECOND = 1
 
@@ -333,3 +337,38 @@ async def test_a_file_brings_back_neither_a_revoked_nor_a_rolled_key(database: D
     report = await load_workspace(database, parse_workspace(json.dumps(wanted)), MICROSECOND)
     assert (report.created, report.updated, report.made_keys) == (0, 0, ())
     assert {key.label for key in await store.listed("ada@acme.test") if key.revoked_at} == {"all"}
+
+
+async def test_a_key_that_is_made_beside_a_load_is_known_to_it(postgresql: PostgreSQLServer) -> None:
+    """On SQLite the one waits for the other from its beginning."""
+    url = postgresql.create()
+    database = Database(DatabaseConfig(url=url, statement_timeout=PATIENCE_SECONDS))
+    made, release = asyncio.Event(), asyncio.Event()
+
+    async def make(connection: AsyncConnection) -> None:
+        await connection.execute(
+            text(
+                "INSERT INTO api_keys (id, user_id, label, hash, mask, scopes, scoped_environments,"
+                " scoped_organizations, created_at)"
+                " SELECT gen_random_uuid(), id, 'new', 'x', 'x', '[]', '[]', '[]', 0"
+                " FROM users WHERE email = 'ada@acme.test'"
+            )
+        )
+        made.set()
+        await release.wait()
+
+    making = asyncio.create_task(database.transaction(make))
+    await made.wait()
+    wanted = document()
+    wanted["api_keys"].append({"user": "ada@acme.test", "label": "new", "scopes": []})
+    loading = asyncio.create_task(load_workspace(database, parse_workspace(json.dumps(wanted)), MICROSECOND))
+    waiting = text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await database.fetch(waiting):
+            pass
+    release.set()
+    await making
+    report = await loading
+    assert (report.created, report.updated, report.made_keys) == (0, 0, ())
+    await database.close()
+    postgresql.drop(url)

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.keys import generate_key, hash_key, mask_key
 from gateway.model import to_timestamp
 from gateway.storage.engine import POSTGRESQL, Database
+from gateway.storage.failures import ConstraintViolated
 from gateway.storage.statements import any_of
 from gateway.storage.tables import api_keys, environments, memberships, organizations, projects, users
 from gateway.workspace import Workspace, WorkspaceError
@@ -56,7 +57,13 @@ async def load_workspace(database: Database, workspace: Workspace, now: int) -> 
 
     # Others may be loading, and a large file takes its time.
     async with database.unhurried() as patient:
-        return await patient.transaction(work)
+        try:
+            return await patient.transaction(work)
+        except ConstraintViolated as error:
+            if not error.is_unique:
+                raise
+            # A key was made meanwhile, which is known now.
+            return await patient.transaction(work)
 
 
 class _Load:
