@@ -28,12 +28,12 @@ def environment(settings: dict[str, Any]) -> dict[str, str]:
     return kept | {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
 
 
-async def gateway(*arguments: str | bytes, stdin: bytes = b"", **settings: Any) -> Result:
-    """Runs a command to its end."""
-    process = await _start(arguments, settings)
+async def gateway(*arguments: str | bytes, stdin: bytes = b"", stdout: int = PIPE, **settings: Any) -> Result:
+    """Runs a command to its end. What it writes to a `stdout` of the test's own is not in the result."""
+    process = await _start(arguments, settings, stdout)
     out, err = await asyncio.wait_for(process.communicate(stdin), PATIENCE_SECONDS)
     assert process.returncode is not None
-    return Result(process.returncode, out.decode(), err.decode())
+    return Result(process.returncode, (out or b"").decode(), err.decode())
 
 
 class Running:
@@ -96,14 +96,14 @@ async def running(*arguments: str, **settings: Any) -> AsyncIterator[Running]:
         await service.stop()
 
 
-async def _start(arguments: tuple[str | bytes, ...], settings: dict[str, Any]) -> Process:
+async def _start(arguments: tuple[str | bytes, ...], settings: dict[str, Any], stdout: int = PIPE) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "gateway",
         *arguments,
         stdin=PIPE,
-        stdout=PIPE,
+        stdout=stdout,
         stderr=PIPE,
         env=environment({**PATIENT, **settings}),
     )

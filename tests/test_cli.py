@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 import pytest
@@ -21,7 +23,7 @@ from gateway.cli import main
 from gateway.keys import has_valid_checksum
 from gateway.storage import migrations
 from gateway.storage.engine import Database, DatabaseConfig
-from tests.databases import WORKSPACE, DatabaseServer, PostgreSQLServer
+from tests.databases import WORKSPACE, DatabaseServer, PostgreSQLServer, SQLiteServer
 from tests.keys import ADA, bearer
 from tests.processes import Result, gateway
 
@@ -362,6 +364,49 @@ async def test_a_key_is_made_listed_rolled_and_revoked(client: ClientSession, da
     for command in ("revoke", "roll"):
         result = await gateway("keys", command, key_id, database_url=database_url)
         assert result == (1, "", f"no key {key_id} that is not revoked\n")
+
+
+@pytest.fixture(params=["full", "unread"])
+def unwritable(request: pytest.FixtureRequest) -> Iterator[int]:
+    """What refuses all that is written to it: a disk that is full, a pipe that nobody reads."""
+    if request.param == "full":
+        if not Path("/dev/full").exists():
+            pytest.skip("no /dev/full, as Linux has it")
+        file = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, file = os.pipe()
+        os.close(reader)
+    yield file
+    os.close(file)
+
+
+async def test_a_key_that_could_not_be_shown_is_told(unwritable: int, sqlite: SQLiteServer) -> None:
+    url = sqlite.create()
+    created = await gateway(*create_with("--label", "lost"), stdout=unwritable, database_url=url)
+    ((key_id, before),) = await rows(url, "SELECT id, hash FROM api_keys WHERE label = 'lost'")
+    key_id = UUID(key_id)
+    advice = f"could not be shown: gateway keys roll {key_id}\n"
+    assert created == (1, "", f"The key {key_id} was made, but {advice}")
+    rolled = await gateway("keys", "roll", str(key_id), stdout=unwritable, database_url=url)
+    assert rolled == (1, "", f"The key {key_id} was rolled, but {advice}")
+    assert await rows(url, "SELECT hash FROM api_keys WHERE label = 'lost'") != [(before,)]
+
+
+async def test_keys_of_a_load_that_could_not_be_shown_are_told(unwritable: int, sqlite: SQLiteServer) -> None:
+    url = sqlite.create()
+    document = json.loads(WORKSPACE.read_text())
+    document["api_keys"] += [{"user": "ada@acme.test", "label": f"made {n}", "scopes": []} for n in range(2)]
+    stdin = json.dumps(document).encode()
+    loaded = await gateway("load", "-", stdin=stdin, stdout=unwritable, database_url=url)
+    ids = [UUID(row[0]) for row in await rows(url, "SELECT id FROM api_keys WHERE label LIKE 'made %' ORDER BY label")]
+    assert loaded.code == 1
+    assert loaded.err.splitlines() == [
+        f"The key {each} was made, but could not be shown: gateway keys roll {each}" for each in ids
+    ]
+    again = await gateway("load", "-", stdin=stdin, stdout=unwritable, database_url=url)
+    assert again.code == 1
+    assert again.err.startswith("Cannot print: ")
+    assert again.err.count("\n") == 1
 
 
 async def test_limits_and_expiry_of_a_key(client: ClientSession, database_url: str) -> None:

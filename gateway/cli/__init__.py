@@ -15,7 +15,7 @@ import click
 from gateway import __version__, demo
 from gateway.cli.documents import documents_group
 from gateway.cli.keys import keys_group
-from gateway.cli.running import fail, now, opened, read_settings, run, supervise, with_database
+from gateway.cli.running import fail, lost_key, now, opened, read_settings, run, show, supervise, with_database
 from gateway.logs import configure_logs
 from gateway.server import serve
 from gateway.storage.engine import Database
@@ -76,9 +76,9 @@ def load_command(file: TextIO) -> None:
         return await load_workspace(database, workspace, now())
 
     report = with_database(work)
-    click.echo(f"Created {report.created}, updated {report.updated}.")
-    for key in report.made_keys:
-        click.echo(f"Key {json.dumps(key.label)} of {key.user}, shown this once: {key.value}")
+    lines = [f"Created {report.created}, updated {report.updated}."]
+    lines += (f"Key {json.dumps(key.label)} of {key.user}, shown this once: {key.value}" for key in report.made_keys)
+    show("\n".join(lines), *(lost_key(key.id) for key in report.made_keys))
 
 
 @main.command("schema")
@@ -100,7 +100,7 @@ def demo_command() -> None:
         async with opened(settings) as database:
             await migrate(database)
             with_key = await demo.prepare_demo(database)
-        await serve(settings, on_ready=lambda address: click.echo(demo.welcome(address, with_key=with_key)))
+        await serve(settings, on_ready=lambda address: show(demo.welcome(address, with_key=with_key)))
 
     run(work())
 

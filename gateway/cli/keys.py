@@ -11,7 +11,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.access import is_known_scope
-from gateway.cli.running import now, with_database
+from gateway.cli.running import lost_key, now, show, with_database
 from gateway.model import MAX_ID, Timestamp, format_time
 from gateway.storage.engine import Database
 from gateway.storage.keys import KeyInfo, KeyStore, NewKey, ShownKey
@@ -80,7 +80,7 @@ def keys_create(
         key = NewKey(user, label, scopes, environments, organizations, expires_at)
         return await KeyStore(database).create(key, now())
 
-    _show(with_database(work))
+    _show(with_database(work), "made")
 
 
 @keys_group.command("list")
@@ -116,7 +116,7 @@ def keys_roll(key_id: UUID) -> None:
     async def work(database: Database) -> ShownKey:
         return await KeyStore(database).roll(key_id)
 
-    _show(with_database(work))
+    _show(with_database(work), "rolled")
 
 
 def _describe(key: KeyInfo) -> dict[str, Any]:
@@ -150,5 +150,8 @@ def _state(key: KeyInfo) -> str:
     return f"until {format_time(key.expires_at)[:16].replace('T', ' ')}" if key.expires_at else "active"
 
 
-def _show(key: ShownKey) -> None:
-    click.echo(f"ID   {key.id}\nKey  {key.value}\nKeep the key now: it is not shown again.")
+def _show(key: ShownKey, done: str) -> None:
+    show(
+        f"ID   {key.id}\nKey  {key.value}\nKeep the key now: it is not shown again.",
+        lost_key(key.id, done),
+    )

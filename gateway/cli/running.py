@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from tempfile import TemporaryDirectory
 from typing import NoReturn, TypeVar
+from uuid import UUID
 
 import click
 import uvloop
@@ -123,6 +125,20 @@ def _shared_figures() -> Iterator[Callable[[int], object]]:
 
 def _cannot_listen(error: OSError) -> NoReturn:
     fail(f"Cannot listen: {error.strerror or error}")
+
+
+def show(text: str, *otherwise: str) -> None:
+    """Prints what is shown this once; where that cannot be, `otherwise` is said in its place."""
+    try:
+        click.echo(text)
+    except OSError as error:
+        # What was not written is still in a buffer: at its end Python would try once more, and have its own exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        fail(*(otherwise or (f"Cannot print: {error.strerror or error}",)))
+
+
+def lost_key(key_id: UUID, done: str = "made") -> str:
+    return f"The key {key_id} was {done}, but could not be shown: gateway keys roll {key_id}"
 
 
 def fail(*lines: str, code: int = 1) -> NoReturn:

@@ -28,6 +28,7 @@ _LOCK = 0x6C6F616477730A
 class MadeKey:
     """A key whose value was made here: this is the one time that it can be shown."""
 
+    id: UUID
     user: str
     label: str
     value: str = field(repr=False)
@@ -182,11 +183,12 @@ class _Load:
             if known is not None:
                 await self._write(api_keys, ("id",), [{"id": known.id, **limits}])
                 continue
+            key_id = uuid_utils.compat.uuid7()
             value = given or generate_key()
             if given is None:
-                self.made_keys.append(MadeKey(entry.user, entry.label, value))
+                self.made_keys.append(MadeKey(key_id, entry.user, entry.label, value))
             row = {
-                "id": uuid_utils.compat.uuid7(),
+                "id": key_id,
                 "user_id": owner[0],
                 "label": entry.label,
                 "hash": hash_key(value),
