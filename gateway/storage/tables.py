@@ -76,14 +76,14 @@ users: Final = Table(
     Column("email", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("is_active", Boolean, nullable=False),
-    Column("current_environment_id", BigInteger, ForeignKey("environments.id"), nullable=True),
+    Column("current_environment_id", BigInteger, ForeignKey("environments.id"), nullable=True, index=True),
 )
 
 memberships: Final = Table(
     "memberships",
     metadata,
     Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
-    Column("organization_id", Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True),
+    Column("organization_id", Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column("level", String(16), nullable=False),
     _one_of("level", ("member", "admin", "owner")),
 )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, Connection, inspect, text
+from sqlalchemy import CheckConstraint, Connection, Table, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage.engine import POSTGRESQL, Database, DatabaseConfig
@@ -21,7 +24,7 @@ from gateway.storage.migrations import (
     migrate,
     schema_state,
 )
-from gateway.storage.tables import metadata
+from gateway.storage.tables import environments, memberships, metadata, organizations, projects, users
 from tests.databases import DatabaseServer
 
 
@@ -68,6 +71,27 @@ async def test_checks_and_keys_have_the_names_of_the_tables(database: Database) 
     assert len(checks) >= 7
 
 
+async def test_every_foreign_key_has_an_index(database: Database) -> None:
+    """That begins with it: without one, a row that it points to is not deleted before all others were read."""
+
+    def missing(connection: Connection) -> list[str]:
+        inspector = inspect(connection)
+        return [
+            f"{table}.{column}"
+            for table in metadata.tables
+            for key in inspector.get_foreign_keys(table)
+            for column in key["constrained_columns"]
+            if column
+            not in {
+                inspector.get_pk_constraint(table)["constrained_columns"][0],
+                *(index["column_names"][0] for index in inspector.get_indexes(table)),
+                *(unique["column_names"][0] for unique in inspector.get_unique_constraints(table)),
+            }
+        ]
+
+    assert await database.run_sync(missing) == []
+
+
 async def test_from_nothing_to_the_newest_and_no_further(empty_url: str) -> None:
     database = Database(DatabaseConfig(url=empty_url))
     assert await schema_state(database) is SchemaState.EMPTY
@@ -76,6 +100,35 @@ async def test_from_nothing_to_the_newest_and_no_further(empty_url: str) -> None
     assert list(applied) == sorted(applied)
     assert await schema_state(database) is SchemaState.CURRENT
     assert list(await migrate(database)) == []
+    await database.close()
+
+
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+async def test_an_older_database_keeps_what_it_holds(empty_url: str, revision: str) -> None:
+    organization, user = uuid4(), uuid4()
+    rows: dict[Table, dict[str, Any]] = {
+        organizations: {"id": organization, "name": "Acme"},
+        projects: {"id": 1, "organization_id": organization, "name": "Web shop"},
+        environments: {"id": 1, "project_id": 1, "name": "Production"},
+        users: {"id": user, "email": "a@b.c", "name": "Ada", "is_active": True, "current_environment_id": 1},
+        memberships: {"user_id": user, "organization_id": organization, "level": "member"},
+    }
+
+    def prepare(connection: Connection) -> None:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        for table, row in rows.items():
+            connection.execute(table.insert().values(row))
+
+    database = Database(DatabaseConfig(url=empty_url))
+    await database.run_sync(prepare)
+    assert await schema_state(database) is SchemaState.OLDER
+    assert list(await migrate(database)) == REVISIONS[REVISIONS.index(revision) + 1 :]
+    assert await schema_state(database) is SchemaState.CURRENT
+    for table, row in rows.items():
+        found = await database.fetch(select(*(table.c[name] for name in row)))
+        assert [tuple(each) for each in found] == [tuple(row.values())]
     await database.close()
 
 
