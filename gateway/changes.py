@@ -37,8 +37,11 @@ _UNCHECKED_SECONDS: Final = 5.0
 
 
 @dataclass(eq=False, slots=True)
-class _Watched:
-    """Someone who is stopped when the key is no longer good, or no longer reads at the place of a grant."""
+class Watched:
+    """Someone who is stopped when the key is no longer good, or no longer reads at the place of a grant.
+
+    `caller` is as of the last look: a key's scopes and limits may change while its user follows.
+    """
 
     caller: Caller
     listener: Listener
@@ -48,9 +51,12 @@ class _Watched:
         """Raises a GatewayError."""
         if fresh is None:
             raise AuthenticationFailed("Authorization header")
+        if fresh == self.caller:
+            return
         for grant in self.grants:
             place = PlaceRef(str(grant.environment.id), is_project=False)
             fresh.read(place, grant.environment, grant.surface)
+        self.caller = fresh
 
 
 class ChangeService:
@@ -62,20 +68,21 @@ class ChangeService:
         self._directory = directory
         self._bus = bus
         self._clock = clock
-        self._watched: set[_Watched] = set()
+        self._watched: set[Watched] = set()
         self._positions: dict[UUID, int] = {}
 
     async def follow(
         self, caller: Caller, grants: Sequence[Grant], after: int | None
-    ) -> AsyncGenerator[FolderChange, None]:
+    ) -> AsyncGenerator[tuple[FolderChange, Caller], None]:
         """The changes at the places of `grants`, which are one environment's; from now on, or from `after` on.
 
-        Ends only by an error: InvalidInput where the changes after `after` are gone, or what
+        Each comes with what its caller may do by now. Ends only by an error: InvalidInput where the changes after `after` are gone, or what
         took the right to read away.
         """
         grant = grants[0]
         surfaces = {each.surface for each in grants}
-        with self.watch(caller, grants) as listener:
+        with self.watch(caller, grants) as watched:
+            listener = watched.listener
             position = await self._start(grant, after)
             # With a position of its own there is nothing to read before something wakes it.
             may_have_more = after is not None
@@ -87,18 +94,18 @@ class ChangeService:
                         raise _gone()
                     position = change.number
                     if change.folder.environment_id == grant.environment.id and change.folder.surface in surfaces:
-                        yield change
+                        yield change, watched.caller
                         # It may have been sent for long.
                         listener.check()
 
     @contextmanager
-    def watch(self, caller: Caller, grants: Sequence[Grant] = ()) -> Iterator[Listener]:
-        """A listener that is woken by the user's changes, and stopped when the key or a grant is no longer good."""
+    def watch(self, caller: Caller, grants: Sequence[Grant] = ()) -> Iterator[Watched]:
+        """Its listener is woken by the user's changes, and stopped when the key or a grant is no longer good."""
         with self._bus.listen(caller.user_id) as listener:
-            watched = _Watched(caller, listener, grants)
+            watched = Watched(caller, listener, grants)
             self._watched.add(watched)
             try:
-                yield listener
+                yield watched
             finally:
                 self._watched.discard(watched)
 

@@ -85,8 +85,9 @@ class Context:
     def load(self) -> Loaders:
         return Loaders(self.caller, self._directory, self.folders)
 
-    def start_over(self, environment: Environment | None) -> None:
+    def start_over(self, caller: Caller, environment: Environment | None) -> None:
         """Forgets what was loaded: each event of a stream is read anew, and came with its environment."""
+        self._given_caller = caller
         self.load = Loaders(self.caller, self._directory, self.folders)
         self._ahead = NOTHING_AHEAD
         if environment is not None:

@@ -53,8 +53,8 @@ class Subscription:
         seen = context.last_event_id or after
         position = None if seen is None else int(cursors.decode(seen, "after")[0])
         async with aclosing(context.changes.follow(caller, grants, position)) as changes:
-            async for change in changes:
-                context.start_over(change.environment)
+            async for change, fresh in changes:
+                context.start_over(fresh, change.environment)
                 context.event_id = cursors.encode((change.number,))
                 yield PersistedFolderChange(
                     kind=change.kind,

@@ -16,7 +16,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
-from gateway.changes import KEPT_MICROSECONDS
+from gateway.changes import KEPT_MICROSECONDS, ChangeService
 from gateway.events import EventBus
 from gateway.keys import hash_key
 from gateway.settings import load_settings
@@ -33,6 +33,7 @@ from tests.subscriptions import (
     TRANSPORTS,
     Change,
     Ended,
+    EventSource,
     Subscribe,
     Subscriber,
     begun,
@@ -380,6 +381,43 @@ async def test_a_stream_ends_with_the_right_to_read(
             assert await subscriber.event() is None
         await save(client, "goes on", GRACE)
         assert (await other.change()).path == "goes on"
+
+
+async def test_an_event_shows_what_the_key_may_see_by_now(
+    client: ClientSession, database: Database, subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it was narrowed, and may still read at the place."""
+    looks = 0
+    look = ChangeService._look
+
+    async def counted_look(self: ChangeService) -> None:
+        nonlocal looks
+        await look(self)
+        looks += 1
+
+    monkeypatch.setattr(ChangeService, "_look", counted_look)
+    query = CHANGES.replace("environmentId }", "environmentId project { environments { environmentId } } }")
+    async with subscribe(client, query=query, project="1") as subscriber:
+        await begun(subscriber, lambda path: save(client, path))
+        for limits, visible in (([], [1, 3]), ([1], [1]), ([1, 3], [1, 3])):
+            narrowed = update(api_keys).where(api_keys.c.hash == hash_key(ADA)).values(scoped_environments=limits)
+            await _execute(database, narrowed)
+            # One may be under way.
+            enough = looks + 2
+            await until(lambda enough=enough: looks >= enough)
+            await save(client, f"may see {visible}")
+            project = (await _next_folder(subscriber))["environment"]["project"]
+            assert [each["environmentId"] for each in project["environments"]] == visible
+
+
+async def _next_folder(subscriber: Any) -> Any:
+    if isinstance(subscriber, EventSource):
+        event = await subscriber.event()
+        assert event is not None
+        payload = event.json
+    else:
+        payload = (await subscriber.socket.receive())["payload"]
+    return payload["data"]["persistedFolderChanged"]["persistedFolder"]
 
 
 @pytest.mark.parametrize("loss", ["revoked", "rolled", "expired", "deleted", "inactive"])

@@ -147,9 +147,9 @@ class WebSocketSession:
 
     async def _watch(self, caller: Caller) -> None:
         try:
-            with self._services.changes.watch(caller) as listener:
+            with self._services.changes.watch(caller) as watched:
                 while True:
-                    await listener.wait()
+                    await watched.listener.wait()
         except GatewayError as error:
             self.close(closing_for(error))
 
