@@ -104,6 +104,8 @@ class WebSocketSession:
                     await self.send(frame.data, WSMsgType.PONG)
                 elif frame.type is WSMsgType.BINARY:
                     raise Closing(CloseCode.BAD_MESSAGE, "Only text messages are understood")
+                # Thousands of frames may arrive at once, and to answer one need not suspend.
+                await asyncio.sleep(0)
         except Closing as closing:
             self.close(closing)
         except GatewayError as error:

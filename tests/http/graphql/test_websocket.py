@@ -7,12 +7,14 @@ import json
 import socket
 import struct
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError
+from aiohttp.web import WebSocketResponse
 
 from gateway.app import open_application
 from gateway.events import EventBus
@@ -436,6 +438,40 @@ async def test_a_flood_of_operations_that_are_completed_at_once(client: ClientSe
         while (await connection.receive()) != (0x8A, b"done"):
             pass
         await until(lambda: len(asyncio.all_tasks()) <= before + 5)
+
+
+@pytest.mark.parametrize("message", [b'{"type":"ping"}', b'{"type":"pong"}', b'{"type":"complete","id":"1"}', None])
+async def test_frames_that_arrive_together_hold_up_nobody(
+    client: ClientSession, monkeypatch: pytest.MonkeyPatch, message: bytes | None
+) -> None:
+    """The loop turns between them. Without a message: pings of WebSocket itself."""
+    turns, turns_of_frames = 0, []
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    receive = WebSocketResponse.receive
+
+    async def receive_and_note(self: WebSocketResponse, *arguments: Any) -> Any:
+        frame = await receive(self, *arguments)
+        turns_of_frames.append(turns)
+        return frame
+
+    monkeypatch.setattr(WebSocketResponse, "receive", receive_and_note)
+    async with _raw(client) as connection:
+        for _ in range(1000):
+            connection.frame(0x89 if message is None else 0x81, message or b"")
+        connection.frame(0x89, b"done")
+        counting = asyncio.create_task(count())
+        while (await connection.receive()) != (0x8A, b"done"):
+            pass
+        counting.cancel()
+    assert len(turns_of_frames) >= 1001
+    # Who comes first in a turn is not said.
+    assert max(Counter(turns_of_frames).values()) <= 2
 
 
 async def test_operations_count_for_the_rate_limit(serve: Serve) -> None:
