@@ -17,10 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from gateway.changes import KEPT_MICROSECONDS, ChangeService
+from gateway.errors import InvalidInput, Unavailable
 from gateway.events import EventBus
 from gateway.keys import hash_key
 from gateway.settings import load_settings
 from gateway.storage.changes import ChangeStore
+from gateway.storage.directory import Directory
 from gateway.storage.engine import Database
 from gateway.storage.tables import api_keys, folder_changes, memberships, users
 from tests.conftest import Serve, serving
@@ -47,6 +49,7 @@ from tests.subscriptions import (
 
 # A wrong change would be here by then: the service looks twice in a second.
 _QUIET_SECONDS = 1.2
+_WITH_PROJECT = CHANGES.replace("environmentId }", "environmentId project { environments { environmentId } } }")
 # Path and locations of an error of `CHANGES`.
 AT_THE_FIELD = (["persistedFolderChanged"], [{"line": 3, "column": 3}])
 
@@ -396,8 +399,7 @@ async def test_an_event_shows_what_the_key_may_see_by_now(
         looks += 1
 
     monkeypatch.setattr(ChangeService, "_look", counted_look)
-    query = CHANGES.replace("environmentId }", "environmentId project { environments { environmentId } } }")
-    async with subscribe(client, query=query, project="1") as subscriber:
+    async with subscribe(client, query=_WITH_PROJECT, project="1") as subscriber:
         await begun(subscriber, lambda path: save(client, path))
         for limits, visible in (([], [1, 3]), ([1], [1]), ([1, 3], [1, 3])):
             narrowed = update(api_keys).where(api_keys.c.hash == hash_key(ADA)).values(scoped_environments=limits)
@@ -573,6 +575,53 @@ async def test_streams_end_with_a_clear_error_when_postgresql_stays_away(
                     assert (await _skip_probes(subscriber)).path == "after"
     finally:
         postgresql.drop(url)
+
+
+async def test_an_event_that_meets_an_outage_is_not_lost(
+    client: ClientSession, subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with subscribe(client, query=_WITH_PROJECT, project="1") as subscriber:
+        seen = await begun(subscriber, lambda path: save(client, path))
+        _fail_within_events(monkeypatch, Unavailable())
+        await save(client, "missed")
+        if subscribe is over_websocket:
+            with pytest.raises(Ended) as ended:
+                await subscriber.change()
+            assert ended.value.code == 1013
+        else:
+            event = await subscriber.event()
+            (error,) = event.json["errors"]
+            assert error["extensions"]["code"] == "UNAVAILABLE"
+            assert error["path"][-1] == "environments"
+            # Neither an id nor `complete`: either would take the change from the client.
+            assert event.id is None
+            assert await subscriber.event() is None
+    monkeypatch.undo()
+    async with subscribe(client, query=_WITH_PROJECT, project="1", after=seen.cursor) as subscriber:
+        assert (await subscriber.change()).path == "missed"
+
+
+async def test_an_event_that_nothing_is_left_of_has_no_id(
+    client: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From there a client would go on after what it has not seen. The stream itself goes on."""
+    async with over_events(client, query=_WITH_PROJECT, project="1") as events:
+        await begun(events, lambda path: save(client, path))
+        with monkeypatch.context() as patched:
+            _fail_within_events(patched, InvalidInput("nothing"))
+            await save(client, "fails")
+            event = await events.event()
+            assert event is not None
+            assert (event.json["data"], event.id) == (None, None)
+        await save(client, "goes on")
+        assert (await events.change()).path == "goes on"
+
+
+def _fail_within_events(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    async def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Directory, "reachable", fail)
 
 
 async def _saved_again(client: ClientSession, path: str) -> None:

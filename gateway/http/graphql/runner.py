@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute, subscribe
 
 from gateway.access import Caller
-from gateway.errors import GatewayError, NotAuthenticated, ServerError, Timeout
+from gateway.errors import GatewayError, NotAuthenticated, ServerError, Timeout, Unavailable
 from gateway.execution.plan import Executed
 from gateway.http.graphql.documents import Document, Documents, Operation
 from gateway.http.graphql.errors import (
@@ -209,7 +209,13 @@ class Runner:
         async with aclosing(stream):
             try:
                 async for result in stream:
-                    yield _rendered(result, request_id)._replace(event_id=context.event_id)
+                    outage = _outage(result)
+                    if outage is not None:
+                        # The event is not lost: the client connects again and goes on from where it was.
+                        yield _last_answer(outage, request_id)
+                        return
+                    event_id = None if result.data is None else context.event_id
+                    yield _rendered(result, request_id)._replace(event_id=event_id)
             except GraphQLError as error:
                 yield _last_answer(error, request_id)
             except Exception as error:
@@ -221,6 +227,13 @@ class Runner:
             raise RequestRefused([GraphQLError("Introspection is switched off.")], VALIDATION_FAILED)
         if self._options.introspection == "key" and caller is None:
             raise NotAuthenticated
+
+
+def _outage(result: ExecutionResult) -> GraphQLError | None:
+    """The error that left nothing of an event, where the database was away meanwhile."""
+    if result.data is not None:
+        return None
+    return next((error for error in result.errors or () if isinstance(error.original_error, Unavailable)), None)
 
 
 def _last_answer(error: GraphQLError, request_id: str) -> Answer:
