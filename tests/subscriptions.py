@@ -7,13 +7,21 @@ import itertools
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, WSMsgType
+import pytest
+from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, WSMsgType, web
 
+from gateway.access import WriteGrant
+from gateway.app import open_application
 from gateway.events import EventBus
+from gateway.folders import FolderInput, FolderService
+from gateway.model import Folder
+from gateway.server import listening
+from gateway.settings import load_settings
+from tests.conftest import patient
 from tests.keys import ADA, bearer
 from tests.patience import PATIENCE_SECONDS
 
@@ -190,6 +198,9 @@ async def over_events(
         yield EventSource(response)
 
 
+SAVE: Final = """mutation ($path: String!) {
+  upsertPersistedFolder(input: {projectId: "1", type: HOME, path: $path}) { persistedFolder { path } }
+}"""
 Subscribe = Callable[..., Any]
 TRANSPORTS: Final[dict[str, Subscribe]] = {"websocket": over_websocket, "events": over_events}
 
@@ -225,6 +236,37 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not holds():  # noqa: ASYNC110  # it tells nobody
             await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def stopped_while_it_saves(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[ClientSession, Callable[[], Awaitable[None]]]]:
+    """A client, and what stops its service as soon as a folder is being saved. That goes on once it has begun to stop."""
+    saving, stopping = asyncio.Event(), asyncio.Event()
+    upsert = FolderService.upsert
+
+    async def held_upsert(self: FolderService, grant: WriteGrant, folder: FolderInput) -> tuple[Folder, bool]:
+        saving.set()
+        await stopping.wait()
+        return await upsert(self, grant, folder)
+
+    async def tell(_: web.Application) -> None:
+        stopping.set()
+
+    monkeypatch.setattr(FolderService, "upsert", held_upsert)
+    settings = patient(load_settings(database_url=database_url, port=0, shutdown_timeout=PATIENCE_SECONDS))
+    async with asyncio.timeout(PATIENCE_SECONDS), AsyncExitStack() as service:
+        app = await service.enter_async_context(open_application(settings))
+        app.on_shutdown.append(tell)
+        port = await service.enter_async_context(listening(app, settings))
+
+        async def stop() -> None:
+            await saving.wait()
+            await service.aclose()
+
+        async with ClientSession(f"http://127.0.0.1:{port}") as client:
+            yield client, stop
 
 
 def _change(payload: dict[str, Any]) -> Change:

@@ -99,7 +99,7 @@ class GraphQLEndpoint:
         return [web.route("*", GRAPHQL_PATH, self.handle)]
 
     async def close_streams(self, _: web.Application) -> None:
-        """When the service stops: streams would go on for as long as their clients do."""
+        """When the service stops: subscriptions would go on for as long as their clients do."""
         self._is_stopping = True
         for stream in self._streams:
             stream.stop()
@@ -212,6 +212,7 @@ class GraphQLEndpoint:
 
     async def _stream(self, request: web.Request, visit: _Visit, headers: dict[str, str]) -> web.StreamResponse:
         request_id = request[REQUEST_ID_KEY]
+        is_subscription = False
         try:
             prepared = await self._prepare(request, visit)
         except RequestRefused as refused:
@@ -219,12 +220,14 @@ class GraphQLEndpoint:
         else:
             context = self._runner.context(visit.caller, visit.rate_limit, request.headers.get(LAST_EVENT_ID))
             answers = self._runner.answers(prepared, context, request_id)
+            is_subscription = prepared.kind is OperationType.SUBSCRIPTION
         headers |= stream_headers(request_id)
         if request.method == hdrs.METH_HEAD:
             return Reply(headers={**headers, **EVENT_STREAM_HEADERS})
         stream = EventStream(
             request,
             answers,
+            is_subscription=is_subscription,
             request_id=request_id,
             heartbeat=self._options.stream_heartbeat,
             send_timeout=self._options.stream_send_timeout,

@@ -44,12 +44,14 @@ class EventStream:
         request: web.Request,
         answers: AsyncGenerator[Answer, None],
         *,
+        is_subscription: bool,
         request_id: str,
         heartbeat: float,
         send_timeout: float,
     ) -> None:
         self._request = request
         self._answers = answers
+        self._is_subscription = is_subscription
         self._request_id = request_id
         self._heartbeat = heartbeat
         self._send_timeout = send_timeout
@@ -80,7 +82,9 @@ class EventStream:
         return response
 
     def stop(self) -> None:
-        """Ends it without `complete`, so that the client connects again."""
+        """Ends a subscription, without `complete`, so that the client connects again. All else ends by itself."""
+        if not self._is_subscription:
+            return
         self._is_stopped = True
         if self._following is not None:
             self._following.cancel()

@@ -70,7 +70,7 @@ class WebSocketTransport:
         """When the service stops. Clients connect again, elsewhere perhaps."""
         self._is_stopping = True
         for session in self._sessions:
-            session.close(_stopping())
+            session.stop(_stopping())
 
     def _check_origin(self, request: web.Request) -> None:
         """Browsers connect from any page without asking before."""

@@ -8,6 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from graphql import OperationType
+
 from gateway.access import Caller
 from gateway.callers import CallerService
 from gateway.changes import ChangeService
@@ -68,6 +70,8 @@ class Operations:
         self._running: dict[str, asyncio.Task[None]] = {}
         # Those that are over, and still have to say so.
         self._ending: set[asyncio.Task[None]] = set()
+        self._subscriptions: set[asyncio.Task[None]] = set()
+        self._is_draining = False
 
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
@@ -85,6 +89,9 @@ class Operations:
         if len(self._ending) >= limit:
             # The client does not read, so nothing more is begun.
             await asyncio.wait(self._ending, return_when=asyncio.FIRST_COMPLETED)
+        if self._is_draining:
+            # That the connection closes says it.
+            return
         self._running[message.id] = asyncio.create_task(self._operate(message.id, message.payload))
 
     async def stop(self, operation_id: str) -> None:
@@ -94,6 +101,13 @@ class Operations:
             # One that is still ending counts, or a client could have any number of them.
             await asyncio.wait([task])
             self._running.pop(operation_id, None)
+
+    async def drain(self) -> None:
+        """Until queries and mutations have ended. Subscriptions end at once, and nothing more is begun."""
+        self._is_draining = True
+        for task in self._subscriptions:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def _operate(self, operation_id: str, payload: dict[str, Any]) -> None:
         try:
@@ -139,10 +153,20 @@ class Operations:
         caller = await self._session.authenticate()
         rate_limit = await throttle.hit(caller) if caller is not None and throttle is not None else None
         prepared = self._services.runner.prepare(check_request(payload), caller)
+        if prepared.kind is OperationType.SUBSCRIPTION:
+            self._note_subscription()
         context = self._services.runner.context(caller, rate_limit)
         async with aclosing(self._services.runner.answers(prepared, context, self._session.request_id)) as answers:
             async for answer in answers:
                 yield answer
+
+    def _note_subscription(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._subscriptions.add(task)
+        task.add_done_callback(self._subscriptions.discard)
+        if self._is_draining:
+            task.cancel()
 
     def _error_message(self, operation_id: str, error: GatewayError) -> dict[str, Any]:
         return {"id": operation_id, "type": "error", "payload": [render_error(error, self._session.request_id)]}

@@ -46,7 +46,8 @@ class WebSocketSession:
         self._operations = Operations(services, self)
         self._key: str | None = None
         self._is_initialised = False
-        self._watching: asyncio.Task[None] | None = None
+        # What goes on beside the operations.
+        self._tasks: list[asyncio.Task[None]] = []
         # One frame at a time: else each operation would fill a buffer of its own for a slow reader.
         self._sending = asyncio.Lock()
         self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
@@ -60,7 +61,7 @@ class WebSocketSession:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
-            tasks = [reading, *self._operations.tasks, *([self._watching] if self._watching else [])]
+            tasks = [reading, *self._operations.tasks, *self._tasks]
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -75,6 +76,14 @@ class WebSocketSession:
         """The first reason counts."""
         if not self._closing.done():
             self._closing.set_result(closing)
+
+    def stop(self, closing: Closing) -> None:
+        """Closes when the operations have ended, of which subscriptions do so at once."""
+        self._tasks.append(asyncio.create_task(self._drain(closing)))
+
+    async def _drain(self, closing: Closing) -> None:
+        await self._operations.drain()
+        self.close(closing)
 
     async def _say_goodbye(self, closing: Closing) -> None:
         try:
@@ -140,7 +149,7 @@ class WebSocketSession:
                 raise AuthenticationFailed(_FOUND_IN)
         caller = await self.authenticate()
         if caller is not None:
-            self._watching = asyncio.create_task(self._watch(caller))
+            self._tasks.append(asyncio.create_task(self._watch(caller)))
         await self.send_json({"type": "connection_ack"})
 
     async def authenticate(self) -> Caller | None:

@@ -22,7 +22,18 @@ from tests.conftest import Serve, patient
 from tests.http.raw import port_of, send_bytes
 from tests.keys import ADA, ADA_OTHER_SCOPE, bearer
 from tests.patience import PATIENCE_SECONDS
-from tests.subscriptions import CHANGES, Ended, EventSource, begun, listeners, over_events, save, until
+from tests.subscriptions import (
+    CHANGES,
+    SAVE,
+    Ended,
+    EventSource,
+    begun,
+    listeners,
+    over_events,
+    save,
+    stopped_while_it_saves,
+    until,
+)
 
 # What happens in the database is in tests/test_subscriptions.py.
 pytestmark = pytest.mark.parametrize("database_server", ["sqlite"], indirect=True)
@@ -59,10 +70,7 @@ async def test_bytes_on_the_wire(client: ClientSession) -> None:
 
 async def test_line_ends_in_data_stay_in_their_line(client: ClientSession) -> None:
     path = "a\r\ndata: b\n\n\u2028c"
-    mutation = """mutation ($path: String!) {
-      upsertPersistedFolder(input: {projectId: "1", type: HOME, path: $path}) { persistedFolder { path } }
-    }"""
-    async with over_events(client, query=mutation, path=path) as events:
+    async with over_events(client, query=SAVE, path=path) as events:
         first = await events.event()
         assert first is not None
         assert first.json["data"]["upsertPersistedFolder"]["persistedFolder"]["path"] == path
@@ -282,6 +290,20 @@ async def test_the_service_stops_with_streams_open(database_url: str) -> None:
         assert await events.event() is None
         await context.__aexit__(None, None, None)
         await client.close()
+
+
+async def test_a_mutation_ends_before_the_service_stops(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (
+        stopped_while_it_saves(database_url, monkeypatch) as (client, stop),
+        over_events(client, query=SAVE, path="saved") as events,
+    ):
+        stopped = asyncio.create_task(stop())
+        first = await events.event()
+        assert first is not None
+        assert first.json == {"data": {"upsertPersistedFolder": {"persistedFolder": {"path": "saved"}}}}
+        assert (await events.event()).event == "complete"  # type: ignore[union-attr]
+        assert await events.event() is None
+        await stopped
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="socket filters are Linux's")

@@ -27,6 +27,7 @@ from tests.patience import PATIENCE_SECONDS
 from tests.subscriptions import (
     CHANGES,
     PROTOCOL,
+    SAVE,
     Ended,
     WebSocket,
     WebSocketSubscriber,
@@ -34,6 +35,7 @@ from tests.subscriptions import (
     connected,
     listeners,
     save,
+    stopped_while_it_saves,
     until,
 )
 
@@ -378,6 +380,23 @@ async def test_1001_when_the_service_stops(database_url: str) -> None:
             # Nobody answers the close frame here.
             assert silent.raw.protocol == PROTOCOL
         assert await asyncio.gather(*closed) == [1001, 1001]
+
+
+async def test_a_mutation_ends_before_the_service_stops(
+    database_url: str, bus: EventBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the subscription beside it, which would tell of it, does not: its client asks elsewhere for the rest."""
+    async with stopped_while_it_saves(database_url, monkeypatch) as (client, stop), connected(client) as opened:
+        await opened.init()
+        await opened.subscribe("s", CHANGES, {"project": "1"})
+        await until(lambda: listeners(bus) == 2)
+        await opened.subscribe("m", SAVE, {"path": "saved"})
+        stopped = asyncio.create_task(stop())
+        data = {"upsertPersistedFolder": {"persistedFolder": {"path": "saved"}}}
+        assert await opened.receive() == {"id": "m", "type": "next", "payload": {"data": data}}
+        assert await opened.receive() == {"id": "m", "type": "complete"}
+        assert await opened.close_code() == 1001
+        await stopped
 
 
 # Limits
