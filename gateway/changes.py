@@ -8,10 +8,10 @@ up for any that is lost. The same look finds keys that were revoked and membersh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -26,6 +26,9 @@ from gateway.storage.directory import Directory
 from gateway.storage.shared_reads import SharedReads
 
 log = structlog.get_logger(__name__)
+
+Turn: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
+"""In it, a change is made an answer and sent: of the streams of one connection, one is at it at a time."""
 
 KEPT_MICROSECONDS: Final = 3_600_000_000
 """How long a change can be asked for again."""
@@ -72,11 +75,11 @@ class ChangeService:
         self._positions: dict[UUID, int] = {}
 
     async def follow(
-        self, caller: Caller, grants: Sequence[Grant], after: int | None
+        self, caller: Caller, grants: Sequence[Grant], after: int | None, turn: Turn = nullcontext
     ) -> AsyncGenerator[tuple[FolderChange, Caller], None]:
         """The changes at the places of `grants`, which are one environment's; from now on, or from `after` on.
 
-        Each comes with what its caller may do by now. Ends only by an error: InvalidInput where the changes after `after` are gone, or what
+        Each comes within a turn of its own, with what its caller may do by then. Ends only by an error: InvalidInput where the changes after `after` are gone, or what
         took the right to read away.
         """
         grant = grants[0]
@@ -94,9 +97,10 @@ class ChangeService:
                         raise _gone()
                     position = change.number
                     if change.folder.environment_id == grant.environment.id and change.folder.surface in surfaces:
-                        yield change, watched.caller
-                        # It may have been sent for long.
-                        listener.check()
+                        async with turn():
+                            # It may have been waited for for long.
+                            listener.check()
+                            yield change, watched.caller
 
     @contextmanager
     def watch(self, caller: Caller, grants: Sequence[Grant] = ()) -> Iterator[Watched]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NoReturn, TypeAlias, TypeVar
@@ -11,7 +12,7 @@ from typing import NoReturn, TypeAlias, TypeVar
 from strawberry.types import Info as StrawberryInfo
 
 from gateway.access import CURRENT_ENVIRONMENT, Caller, Grant, PlaceRef, WriteGrant
-from gateway.changes import ChangeService
+from gateway.changes import ChangeService, Turn
 from gateway.cursors import CursorSigner
 from gateway.errors import GatewayError, InvalidInput, NotAuthenticated
 from gateway.folders import FolderService
@@ -38,7 +39,7 @@ class Context:
     """Of one request. `given_caller` None means that it carries no key.
 
     `ahead` is what was read along with the key. `last_event_id` is the cursor of the last change that a client has seen, from before it lost its stream;
-    `event_id` is that of the event which is being answered.
+    `event_id` is that of the event which is being answered, in a `turn`.
     """
 
     event_id: str | None = None
@@ -50,12 +51,14 @@ class Context:
         rate_limit: RateLimitState | None,
         last_event_id: str | None = None,
         ahead: ReadAhead = NOTHING_AHEAD,
+        turn: Turn = nullcontext,
     ) -> None:
         self.last_event_id = last_event_id
         self.folders = services.folders
         self.changes = services.changes
         self.cursors = services.cursors
         self.rate_limit = rate_limit
+        self.turn = turn
         self._directory = services.directory
         self._given_caller = given_caller
         self._ahead = ahead

@@ -52,7 +52,7 @@ class Subscription:
         # A browser that connects again by itself repeats the argument, and knows better by then.
         seen = context.last_event_id or after
         position = None if seen is None else int(cursors.decode(seen, "after")[0])
-        async with aclosing(context.changes.follow(caller, grants, position)) as changes:
+        async with aclosing(context.changes.follow(caller, grants, position, context.turn)) as changes:
             async for change, fresh in changes:
                 context.start_over(fresh, change.environment)
                 context.event_id = cursors.encode((change.number,))

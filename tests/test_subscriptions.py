@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -250,6 +251,16 @@ async def test_what_is_older_than_an_hour_is_gone(
         async with subscribe(client, project="1", after=last.cursor) as subscriber:
             await save(client, "new")
             assert (await subscriber.change()).path == "new"
+
+
+async def test_one_look_brings_little(client: ClientSession, database: Database) -> None:
+    """A slow reader keeps it for as long as it likes."""
+    for _ in range(50):
+        await save(client, "\N{GRINNING FACE}" * 4000)
+    (found,) = {row.user_id for row in await database.fetch(folder_changes.select())}
+    grant: Any = SimpleNamespace(user_id=found)
+    changes = await ChangeStore(database).after(grant, 0)
+    assert sum(len(change.folder.path.encode()) for change in changes) < 500_000
 
 
 async def test_only_what_is_old_is_cleared(client: ClientSession, database: Database) -> None:

@@ -76,12 +76,12 @@ async def test_those_of_different_folders_are_one_statement(database: Database) 
 
 async def test_of_one_folder_the_last_that_was_asked_for_stays(database: Database) -> None:
     store, grant = FolderStore(database), await grant_for(database)
-    paths = [f"{n}" for n in range(30)]
+    paths = [f"{n}" for n in range(20)]
     answers = await asyncio.gather(*(upsert(store, grant, FolderType.HOME, path=path) for path in paths))
     stored = [folder for ((folder, _),) in answers]
     assert [folder.path for folder in stored] == paths
-    assert [is_new for ((_, is_new),) in answers] == [True] + [False] * 29
-    assert len({folder.updated_at for folder in stored}) == 30
+    assert [is_new for ((_, is_new),) in answers] == [True] + [False] * 19
+    assert len({folder.updated_at for folder in stored}) == 20
     assert [folder.updated_at for folder in stored] == sorted(folder.updated_at for folder in stored)
     changes = await ChangeStore(database).after(grant, 0)
     assert [change.folder.path for change in changes] == paths

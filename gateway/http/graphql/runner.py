@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute, subscribe
 
 from gateway.access import Caller
+from gateway.changes import Turn
 from gateway.errors import GatewayError, NotAuthenticated, ServerError, Timeout, Unavailable
 from gateway.execution.plan import Executed
 from gateway.http.graphql.documents import Document, Documents, Operation
@@ -138,8 +139,9 @@ class Runner:
         rate_limit: RateLimitState | None = None,
         last_event_id: str | None = None,
         ahead: ReadAhead = NOTHING_AHEAD,
+        turn: Turn = nullcontext,
     ) -> Context:
-        return Context(self._services, caller, rate_limit, last_event_id, ahead)
+        return Context(self._services, caller, rate_limit, last_event_id, ahead, turn)
 
     async def execute(self, prepared: Prepared, context: Context, request_id: str) -> Answer:
         """Runs a query or a mutation. Raises RequestRefused where the variables do not fit, and Timeout."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -50,6 +50,13 @@ class Session(Protocol):
     """The connection, as its operations see it."""
 
     request_id: str
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the client has yet to read something before more can be sent."""
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Begins when everything has been sent. In it an answer is made and sent, so that no other waits meanwhile."""
 
     async def authenticate(self) -> Caller | None: ...
 
@@ -155,8 +162,13 @@ class Operations:
         prepared = self._services.runner.prepare(check_request(payload), caller)
         if prepared.kind is OperationType.SUBSCRIPTION:
             self._note_subscription()
-        context = self._services.runner.context(caller, rate_limit)
-        async with aclosing(self._services.runner.answers(prepared, context, self._session.request_id)) as answers:
+            # It takes its turns itself, for each event.
+            waits = False
+        else:
+            waits = self._session.is_behind
+        context = self._services.runner.context(caller, rate_limit, turn=self._session.turn)
+        answering = self._services.runner.answers(prepared, context, self._session.request_id)
+        async with self._session.turn() if waits else nullcontext(), aclosing(answering) as answers:
             async for answer in answers:
                 yield answer
 

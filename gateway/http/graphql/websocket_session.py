@@ -7,6 +7,8 @@ key is no longer good is closed.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import structlog
@@ -48,7 +50,8 @@ class WebSocketSession:
         self._is_initialised = False
         # What goes on beside the operations.
         self._tasks: list[asyncio.Task[None]] = []
-        # One frame at a time: else each operation would fill a buffer of its own for a slow reader.
+        # One answer and one frame at a time: else each operation would keep one of its own for a slow reader.
+        self._answering = asyncio.Lock()
         self._sending = asyncio.Lock()
         self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
 
@@ -163,6 +166,17 @@ class WebSocketSession:
                     await watched.listener.wait()
         except GatewayError as error:
             self.close(closing_for(error))
+
+    @property
+    def is_behind(self) -> bool:
+        return self._sending.locked()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None, None]:
+        async with self._answering:
+            async with self._sending:
+                pass
+            yield
 
     def fail(self) -> None:
         log.exception("websocket.failed", request_id=self.request_id)

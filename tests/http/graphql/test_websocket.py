@@ -18,6 +18,7 @@ from aiohttp.web import WebSocketResponse
 
 from gateway.app import open_application
 from gateway.events import EventBus
+from gateway.http.graphql import runner
 from gateway.server import listening
 from gateway.settings import load_settings
 from tests.conftest import Serve, patient
@@ -34,6 +35,7 @@ from tests.subscriptions import (
     begun,
     connected,
     listeners,
+    over_websocket,
     save,
     stopped_while_it_saves,
     until,
@@ -491,6 +493,47 @@ async def test_frames_that_arrive_together_hold_up_nobody(
     assert len(turns_of_frames) >= 1001
     # Who comes first in a turn is not said.
     assert max(Counter(turns_of_frames).values()) <= 2
+
+
+@pytest.mark.parametrize("kind", ["events", "queries"])
+async def test_few_answers_wait_for_a_slow_reader(
+    client: ClientSession, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """However many operations there are: what is not made yet takes no memory."""
+    made, sent, waiting = 0, 0, []
+
+    def count_made(*arguments: Any) -> Any:
+        nonlocal made
+        made += 1
+        waiting.append(made - sent)
+        return answer(*arguments)
+
+    async def send_slowly(self: WebSocketResponse, data: bytes, *arguments: Any) -> None:
+        nonlocal sent
+        await asyncio.sleep(0.01)
+        sent += b'"type":"next"' in data
+        await send_frame(self, data, *arguments)
+
+    answer, send_frame = runner._answer, WebSocketResponse.send_frame
+    monkeypatch.setattr(runner, "_answer", count_made)
+    monkeypatch.setattr(WebSocketResponse, "send_frame", send_slowly)
+    query, variables, expected = "{ __schema { queryType { name } } }", {}, 20
+    if kind == "events":
+        async with over_websocket(client, project="1") as subscriber:
+            first = await begun(subscriber, lambda path: save(client, path))
+        for number in range(5):
+            await save(client, f"{number}")
+        query, variables, expected = CHANGES, {"project": "1", "after": first.cursor}, 100
+    async with connected(client) as opened:
+        await opened.init()
+        for number in range(20):
+            await opened.subscribe(str(number), query, variables)
+        for _ in range(expected):
+            while (message := await opened.receive())["type"] != "next":
+                pass
+            assert "errors" not in message["payload"]
+    # One is being sent; another can have begun just before.
+    assert max(waiting) <= 2
 
 
 async def test_operations_count_for_the_rate_limit(serve: Serve) -> None:
