@@ -79,8 +79,8 @@ class ChangeService:
     ) -> AsyncGenerator[tuple[FolderChange, Caller], None]:
         """The changes at the places of `grants`, which are one environment's; from now on, or from `after` on.
 
-        Each comes within a turn of its own, with what its caller may do by then. Ends only by an error: InvalidInput where the changes after `after` are gone, or what
-        took the right to read away.
+        Each comes within a turn of its own, with what its caller may do by then. Ends only by an
+        error: InvalidInput where the changes after `after` are gone, or what took the right to read away.
         """
         grant = grants[0]
         surfaces = {each.surface for each in grants}
@@ -101,6 +101,8 @@ class ChangeService:
                             # It may have been waited for for long.
                             listener.check()
                             yield change, watched.caller
+                        # To resolve it and send it need not suspend, and many may have been missed.
+                        await asyncio.sleep(0)
 
     @contextmanager
     def watch(self, caller: Caller, grants: Sequence[Grant] = ()) -> Iterator[Watched]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -82,6 +82,9 @@ class _EndlessStore:
 
     async def position(self, _: Any) -> int:
         return 0
+
+    async def oldest(self, _: Any) -> None:
+        return None
 
     async def positions(self, _: Any) -> dict[UUID, int]:
         return {}
@@ -172,7 +175,26 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _follow(service: ChangeService) -> Any:
     grant: Any = _Stub(environment=_Stub(id=1), surface="web", user_id=ADA)
     caller: Any = _Stub(user_id=ADA, key_hash="x")
-    return service.follow(caller, [grant], None)
+    return service.follow(caller, [grant], 0)
+
+
+async def test_a_stream_that_catches_up_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop turns between any two changes."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    service = ChangeService(_EndlessStore(), _Directory(), EventBus())  # type: ignore[arg-type]
+    counting = asyncio.create_task(count())
+    with _fast(monkeypatch):
+        async with aclosing(_follow(service)) as changes:
+            turns_of_changes = [(await anext(changes), turns)[1] for _ in range(30)]
+    counting.cancel()
+    assert len(set(turns_of_changes)) == 30
 
 
 async def test_a_stream_that_never_catches_up_is_stopped_too(monkeypatch: pytest.MonkeyPatch) -> None:
