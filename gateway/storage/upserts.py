@@ -125,16 +125,21 @@ class _PostgreSQLWriter:
 
 
 def _runs_of_different_folders(upserts: Sequence[Upsert]) -> Sequence[Sequence[Upsert]]:
-    """A statement can change a row only once."""
+    """A statement can change a row only once. And it goes by place and type: another upsert's would come in between."""
     runs: list[list[Upsert]] = [[]]
     seen: set[_Place] = set()
+    # Whether an upsert has several folders there, on which surface of which environment.
+    several: dict[tuple[UUID, int, str], bool] = {}
     for upsert in upserts:
         places = upsert.places()
-        if not seen.isdisjoint(places):
+        where, has_several = places[0][:3], len(places) > 1
+        if not seen.isdisjoint(places) or (where in several and (has_several or several[where])):
             runs.append([])
             seen.clear()
+            several.clear()
         runs[-1].append(upsert)
         seen.update(places)
+        several[where] = has_several
     return runs
 
 

@@ -74,6 +74,22 @@ async def test_those_of_different_folders_are_one_statement(database: Database) 
     assert len(sent) == 1, sent
 
 
+@pytest.mark.parametrize("several_first", [True, False])
+async def test_changes_of_one_come_together(database: Database, several_first: bool) -> None:
+    """Others' do not come in between, though their types would."""
+    store, grant, other = FolderStore(database), await grant_for(database), await grant_for(database, GRACE)
+    asked = [
+        (grant, (FolderType.CUSTOM_PRODUCTS, FolderType.PINNED), "a"),
+        (grant, (FolderType.HOME,), "b"),
+        (other, (FolderType.HOME,), "c"),
+    ]
+    if not several_first:
+        asked.reverse()
+    await asyncio.gather(*(upsert(store, grant, *types, path=path) for grant, types, path in asked))
+    paths = [change.folder.path for change in await ChangeStore(database).after(grant, 0)]
+    assert paths == (["a", "a", "b"] if several_first else ["b", "a", "a"])
+
+
 async def test_of_one_folder_the_last_that_was_asked_for_stays(database: Database) -> None:
     store, grant = FolderStore(database), await grant_for(database)
     paths = [f"{n}" for n in range(20)]
