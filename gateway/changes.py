@@ -141,7 +141,7 @@ class ChangeService:
         while True:
             await asyncio.sleep(_CLEAR_SECONDS)
             try:
-                await self._store.clear(self._clock() - KEPT_MICROSECONDS)
+                await self._store.clear(KEPT_MICROSECONDS)
             except GatewayError as error:
                 log.warning("changes.not_cleared", cause=type(error).__name__)
             except Exception:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
@@ -20,6 +19,7 @@ from structlog.testing import capture_logs
 from gateway.changes import KEPT_MICROSECONDS, ChangeService
 from gateway.errors import InvalidInput, Unavailable
 from gateway.events import EventBus
+from gateway.folders import system_clock
 from gateway.keys import hash_key
 from gateway.settings import load_settings
 from gateway.storage.changes import ChangeStore
@@ -268,8 +268,32 @@ async def test_only_what_is_old_is_cleared(client: ClientSession, database: Data
         await save(client, str(number))
     statement = update(folder_changes).where(folder_changes.c.number <= 3)
     await _execute(database, statement.values(at=folder_changes.c.at - KEPT_MICROSECONDS))
-    await ChangeStore(database).clear(time.time_ns() // 1000 - KEPT_MICROSECONDS)
+    await ChangeStore(database).clear(KEPT_MICROSECONDS)
     assert sorted(row.number for row in await database.fetch(folder_changes.select())) == [4, 5]
+
+
+async def test_a_replica_whose_clock_is_ahead_clears_nothing_more(
+    client: ClientSession, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await save(client, "kept")
+    cleared = asyncio.Event()
+    clear = ChangeStore.clear
+
+    async def clear_and_tell(self: ChangeStore, age: int) -> None:
+        await clear(self, age)
+        cleared.set()
+
+    monkeypatch.setattr(ChangeStore, "clear", clear_and_tell)
+    monkeypatch.setattr("gateway.changes._CLEAR_SECONDS", 0.01)
+    ahead = ChangeService(
+        ChangeStore(database), Directory(database), EventBus(), lambda: system_clock() + 2 * KEPT_MICROSECONDS
+    )
+    running = asyncio.create_task(ahead.run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await cleared.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert len(await database.fetch(folder_changes.select())) == 1
 
 
 async def test_much_is_cleared_in_steps(
@@ -278,7 +302,7 @@ async def test_much_is_cleared_in_steps(
     monkeypatch.setattr("gateway.storage.changes._CLEARED_AT_ONCE", 2)
     for number in range(5):
         await save(client, str(number))
-    await ChangeStore(database).clear(time.time_ns() // 1000 + 1_000_000)
+    await ChangeStore(database).clear(-1_000_000)
     assert await database.fetch(folder_changes.select()) == []
 
 

@@ -6,18 +6,24 @@ from collections.abc import Collection
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select, tuple_
+from sqlalchemy import BigInteger, Row, delete, func, literal_column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Grant
 from gateway.model import ChangeKind, FolderChange
-from gateway.storage.engine import Database
+from gateway.storage.engine import POSTGRESQL, SQLITE, Database
 from gateway.storage.records import ENVIRONMENT_COLUMNS, environment_of, folder_of
 from gateway.storage.tables import change_counters, environments, folder_changes, projects
 
 # Of the longest folders 320 kB: each reader that is slow keeps so many.
 BATCH: Final = 20
 _CLEARED_AT_ONCE: Final = 1000
+# In microseconds, as the triggers write `at`.
+_NOW: Final = {
+    SQLITE: "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
+    # Unlike clock_timestamp() it stands still within a statement, so that the index on `at` serves.
+    POSTGRESQL: "CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS BIGINT)",
+}
 
 
 class ChangeStore:
@@ -53,9 +59,10 @@ class ChangeStore:
         )
         return [_change(row) for row in rows]
 
-    async def clear(self, before: int) -> None:
-        """Forgets the changes from before that time."""
+    async def clear(self, age: int) -> None:
+        """Forgets the changes that are older, by the database's clock: it has set their time too."""
         key = (folder_changes.c.user_id, folder_changes.c.number)
+        before = literal_column(_NOW[self._database.dialect], BigInteger) - age
         old = select(*key).where(folder_changes.c.at < before).order_by(folder_changes.c.at).limit(_CLEARED_AT_ONCE)
         statement = delete(folder_changes).where(tuple_(*key).in_(old))
 
