@@ -47,10 +47,7 @@ def _redis_url(value: SecretStr) -> SecretStr:
     # Without the setting, Redis' client is not imported: it is a twentieth of the start.
     from gateway.throttling import check_redis_url  # noqa: PLC0415  # see above
 
-    try:
-        check_redis_url(value.get_secret_value())
-    except ValueError:
-        raise ValueError("is no Redis URL, as redis://host:6379/0") from None
+    check_redis_url(value.get_secret_value())
     return value
 
 

@@ -87,13 +87,16 @@ class Throttle:
 
 
 def check_redis_url(url: str) -> None:
-    """Raises ValueError, whose text may hold a part of the URL."""
-    options = parse_url(url)
+    """Raises ValueError that says what is wrong, without repeating the URL: it may hold a password."""
+    try:
+        options = parse_url(url)
+    except ValueError:
+        raise ValueError("is no Redis URL, as redis://host:6379/0") from None
     # The client would take database 0 in place of what is no number.
     if "path" not in options and not (number := urlsplit(url).path.strip("/")).isdecimal() and number:
-        raise ValueError("the database is no number")
+        raise ValueError("has a database that is no number")
     try:
         # Not connected: options are looked at when it is made.
         ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]  # redis leaves it out
-    except (TypeError, RedisError) as error:
-        raise ValueError(str(error)) from None
+    except (TypeError, RedisError):
+        raise ValueError("has an option that the client of Redis does not take") from None

@@ -115,6 +115,16 @@ def test_a_wrong_value_is_refused_and_not_repeated(name: str, value: str, monkey
     assert raised.value.__suppress_context__
 
 
+def test_what_is_wrong_with_a_url_of_redis_is_told() -> None:
+    for path, problem in (
+        ("abc", "has a database that is no number"),
+        ("0?foo=bar", "has an option that the client of Redis does not take"),
+    ):
+        with pytest.raises(InvalidSettings) as raised:
+            load_settings(redis_url=f"redis://host/{path}")
+        assert raised.value.problems == [f"GATEWAY_REDIS_URL: {problem}"]
+
+
 @pytest.mark.parametrize(
     ("url", "advice"),
     [
