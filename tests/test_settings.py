@@ -277,7 +277,7 @@ async def test_database_pool_size(postgresql: Any) -> None:
     watcher = Database(DatabaseConfig(url=url))
     count = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        # The pool alone: the connection that hears of changes has no name.
+        # The pool alone: the connection that hears of changes has another name.
         " AND application_name = 'gateway' AND pid <> pg_backend_pid()"
     )
     for size in (1, 4):

@@ -192,6 +192,8 @@ class Database:
             # The engine has no pool: this one is new.
             async with self._engine.connect() as connection:
                 driver: Any = (await connection.get_raw_connection()).driver_connection
+                # Who looks at the server's connections can tell it from those of the pool.
+                await driver.execute("SET application_name = 'gateway-changes'")
                 driver.add_termination_listener(on_lost)
                 await driver.add_listener(channel, lambda _, __, ___, payload: heard(payload))
                 try:
