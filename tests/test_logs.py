@@ -238,7 +238,7 @@ async def test_the_password_of_the_database_is_not_logged(postgresql: PostgreSQL
 def test_secrets_are_in_no_repr() -> None:
     for holder in (
         Credential(ADA, "body"),
-        MadeKey("ada@acme.test", "label", ADA),
+        MadeKey(uuid.uuid4(), "ada@acme.test", "label", ADA),
         ShownKey(uuid.uuid4(), ADA),
         DatabaseConfig(url=f"postgresql+asyncpg://ada:{ADA}@host/name"),
         Database(DatabaseConfig(url=f"postgresql+asyncpg://ada:{ADA}@host/name")),
