@@ -95,6 +95,16 @@ async def test_the_installed_command_and_the_module_are_the_same() -> None:
     assert installed.stdout.partition("\n")[2] == module.out.partition("\n")[2]
 
 
+async def test_the_collector_works_again_when_a_command_runs() -> None:
+    program = (
+        "import atexit, gc; from gateway.__main__ import main; atexit.register(lambda: print(gc.isenabled())); main()"
+    )
+    ran = subprocess.run(  # noqa: ASYNC221  # nothing else runs meanwhile
+        [sys.executable, "-c", program, "--version"], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines()[-1] == "True"
+
+
 @pytest.mark.parametrize("arguments", [("nope",), ("serve", "--nope"), ("keys", "roll", "no-uuid"), ("load",)])
 async def test_a_wrong_command_line_exits_with_2(arguments: tuple[str, ...]) -> None:
     result = await gateway(*arguments)
