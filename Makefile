@@ -45,11 +45,11 @@ slow-clients: .venv/dev ## Prints what 1,000 slow sockets do to the latency of a
 
 BENCH_OPTIONS ?=
 .PHONY: bench
-bench: .venv/dev benchmarks/peers/.ready ## Measures the service beside its peers, and writes benchmarks/RESULTS.md; 12 minutes, needs Node and wrk.
+bench: .venv/dev benchmarks/.venv/run benchmarks/peers/.ready ## Measures the service beside its peers, and writes benchmarks/RESULTS.md; 12 minutes, needs Node and wrk.
 	$(BIN)/python -m benchmarks.bench $(BENCH_OPTIONS)
 
 .PHONY: bench-quick
-bench-quick: .venv/dev benchmarks/peers/.ready ## Two operations against two peers, in 3 minutes; only prints.
+bench-quick: .venv/dev benchmarks/.venv/run benchmarks/peers/.ready ## Two operations against two peers, in 3 minutes; only prints.
 	$(BIN)/python -m benchmarks.bench --quick
 
 .PHONY: instructions
@@ -126,21 +126,22 @@ lock-peers: ## Resolves the dependencies of the benchmarks' peers anew; needs uv
 
 .PHONY: clean
 clean: ## Removes the virtual environment and all caches.
-	rm -rf .venv tests/codegen/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info benchmarks/peers/.venv benchmarks/peers/node_modules benchmarks/peers/.ready
+	rm -rf .venv tests/codegen/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info benchmarks/.venv benchmarks/peers/.venv benchmarks/peers/node_modules benchmarks/peers/.ready
 
 # npm leaves a lock file of its own with what it installed.
 examples/web/node_modules/.package-lock.json: examples/web/package-lock.json
 	@npm ci --silent --prefix examples/web
 	@touch $@
 
-# The stamps say for which lock file the environment was made.
-.venv/run: requirements.txt pyproject.toml
+# The stamps say for which lock file the environment was made. The service is measured as it is deployed, with nothing
+# that only its development needs: libraries look at what else is installed, and some load it.
+.venv/run benchmarks/.venv/run: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; PYTHON=/path/to/it says where it is." >&2; exit 1; }
-	@echo "Installing into .venv; this takes a minute, and only the first time." >&2
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-build.txt
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "Installing into $(@D); this takes a minute, and only the first time." >&2
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-build.txt
+	@$(@D)/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/run

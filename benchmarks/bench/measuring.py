@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -77,14 +76,12 @@ def _measure_aside(
     for _ in range(plan.rounds):
         with running(gateway.kind, copies[GATEWAY], free_port(), plan.core, folder, asked[0]) as fresh:
             found.starts.append(fresh.seconds_to_first_answer)
-    two = gateway.kind._replace(name="two workers", command=_two_workers)
+    two = gateway.kind._replace(
+        name="two workers", command=lambda port: [*gateway.kind.command(port), "--workers", "2"]
+    )
     with running(two, copies[GATEWAY], free_port(), plan.core, folder, asked[0]) as workers:
         both = _rounds([gateway, workers], Operation.A, asked, CONNECTIONS, plan, folder)
         found.workers = (median_of(both[GATEWAY]), median_of(both[two.name]))
-
-
-def _two_workers(_: int) -> list[str]:
-    return [sys.executable, "-m", "gateway", "serve", "--workers", "2"]
 
 
 def _that_can(servers: Sequence[Server], operation: Operation) -> list[Server]:
