@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from functools import cached_property
 from types import CoroutineType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from graphql import (
     FieldNode,
@@ -26,9 +26,6 @@ from gateway.execution.lists import Executor
 from gateway.execution.plain import learn, plain_types
 from gateway.execution.resolvers import Attribute, Direct, Opaque
 from gateway.execution.run import InfoMaker, Json, Place, Run, as_path
-
-RunField: TypeAlias = Callable[[Run, Place, Any], Json]
-"""Takes the place of the parent and the source. Raises a located error where the field may not be null."""
 
 
 class Document(Protocol):
