@@ -133,11 +133,6 @@ class FolderFilter:
     surfaces: tuple[Surface, ...] | None = None
     types: tuple[FolderType, ...] | None = None
 
-    def matches(self, folder: Folder) -> bool:
-        return (self.surfaces is None or folder.surface in self.surfaces) and (
-            self.types is None or folder.type in self.types
-        )
-
 
 K = TypeVar("K")
 

@@ -17,6 +17,7 @@ from gateway.model import (
     Folder,
     FolderChanges,
     FolderDraft,
+    FolderFilter,
     FolderType,
     Page,
     Project,
@@ -168,7 +169,7 @@ class _Store:
             (
                 folder
                 for folder in self._folders.values()
-                if _is_within(folder, listing.reach) and listing.filter.matches(folder)
+                if _is_within(folder, listing.reach) and _matches(folder, listing.filter)
             ),
             key=folder_key,
         )
@@ -178,6 +179,12 @@ def _is_within(folder: Folder, access: Sequence[Grant] | FolderReach) -> bool:
     if isinstance(access, FolderReach):
         return folder.environment_id != 11 and access.surface in (None, folder.surface)
     return any((grant.environment.id, grant.surface) == (folder.environment_id, folder.surface) for grant in access)
+
+
+def _matches(folder: Folder, wanted: FolderFilter) -> bool:
+    return (wanted.surfaces is None or folder.surface in wanted.surfaces) and (
+        wanted.types is None or folder.type in wanted.types
+    )
 
 
 def make_services() -> Services:
