@@ -6,12 +6,12 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 import uuid_utils
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from gateway.errors import GatewayError, ServerError
 from gateway.http.connection import REQUEST_ID
@@ -23,8 +23,6 @@ REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
 # What an endpoint adds to the line of its request in the log.
 LOG_FIELDS_KEY: Final = web.RequestKey("log_fields", dict[str, str | None])
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @web.middleware

@@ -7,10 +7,11 @@ service reads no cookie, and a page that has a key sends it in a header itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from typing import Final
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from gateway.http.replies import Reply
 from gateway.http.vary import add_vary
@@ -24,8 +25,6 @@ _METHODS: Final = "GET, POST, PUT, PATCH, DELETE"
 _MAX_AGE: Final = "7200"
 _NAMES: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+( *, *[a-z0-9!#$%&'*+.^_`|~-]+)*", re.IGNORECASE)
 _PATHS: Final = frozenset({"/graphql", "/schema.graphql", "/openapi.json"})
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Cors:

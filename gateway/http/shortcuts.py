@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 from aiohttp import hdrs, web
 from aiohttp.http import RawRequestMessage
+from aiohttp.typedefs import Handler
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # No more than a router can take as they are: others are quoted, or lead somewhere else.
 _PLAIN_PATH: Final = re.compile(r"(/[A-Za-z0-9@_-]+)+/?")
