@@ -20,6 +20,7 @@ from aiohttp.helpers import parse_mimetype
 from gateway.errors import ContentTooLarge, ParseError, RequestTimeout, UnsupportedMediaType
 from gateway.http.compression import decompress
 from gateway.http.forms import parse_form, parse_multipart
+from gateway.http.json import refuse_constant
 
 MEDIA_TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
 # The curl commands that the product's API reference prints send `type=home` as application/json:
@@ -106,7 +107,7 @@ def _codec_of(name: str) -> str:
 
 def _parse_json(body: bytes, charset: str) -> Any:
     try:
-        return json.loads(_decode(body, charset), parse_constant=_refuse_constant)
+        return json.loads(_decode(body, charset), parse_constant=refuse_constant)
     except ValueError as error:
         if _PRINTED_FORM.fullmatch(body):
             return parse_form(body, charset)
@@ -122,7 +123,3 @@ def _decode(body: bytes, charset: str) -> str:
     if text.startswith("\ufeff"):
         raise ValueError("Unexpected UTF-8 BOM (decode using utf-8-sig): line 1 column 1 (char 0)")
     return text
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")

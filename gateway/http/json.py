@@ -30,8 +30,9 @@ def decode_json(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         # Escaped lone surrogates are refused where they stand for something, with a message that says so.
-        return json.loads(body.decode(), parse_constant=_refuse_constant)
+        return json.loads(body.decode(), parse_constant=refuse_constant)
 
 
-def _refuse_constant(name: str) -> Any:
+def refuse_constant(name: str) -> Any:
+    """NaN and the infinities, which Python's parser takes and JSON does not have. Raises ValueError."""
     raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")
