@@ -40,7 +40,7 @@ class Listener:
 
 
 class EventBus:
-    """Within one process; `gateway.changes` connects those of several."""
+    """Within one process; `gateway.notifications` connects those of several."""
 
     def __init__(self) -> None:
         self._listeners: dict[UUID, set[Listener]] = {}

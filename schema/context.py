@@ -38,8 +38,8 @@ class Services:
 class Context:
     """Of one request. `given_caller` None means that it carries no key.
 
-    `ahead` is what was read along with the key. `last_event_id` is the cursor of the last change that a client has seen, from before it lost its stream;
-    `event_id` is that of the event which is being answered, in a `turn`.
+    `ahead` is what was read along with the key. `last_event_id` is the cursor of the last change that a client saw
+    before it lost its stream; `event_id` is that of the event which is being answered, in a `turn`.
     """
 
     event_id: str | None = None

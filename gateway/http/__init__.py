@@ -1,1 +1,1 @@
-"""HTTP: the only room that imports aiohttp. It translates; the rules are elsewhere."""
+"""HTTP: beside `gateway.app` and `gateway.server`, all that imports aiohttp. It translates; the rules are elsewhere."""

@@ -37,7 +37,7 @@ _CHARSETS: Final = frozenset(
 async def read_body(request: web.Request, max_size: int) -> Any:
     """What the body says: a Form, or any JSON value. An empty body is an empty object, whatever its type.
 
-    Raises ContentTooLarge, UnsupportedMediaType, ParseError.
+    Raises UnsupportedMediaType, and as `read_limited`.
     """
     body = await read_limited(request, max_size)
     if not body:
@@ -56,7 +56,8 @@ async def read_body(request: web.Request, max_size: int) -> Any:
 async def read_limited(request: web.Request, max_size: int) -> bytes:
     """The body; it can be read once.
 
-    Raises ContentTooLarge without reading the rest of a larger one, and ParseError on broken gzip or chunks.
+    Raises ContentTooLarge without reading the rest of a larger one, ParseError on broken gzip or chunks,
+    UnsupportedEncoding on any other coding, and RequestTimeout where it does not arrive in time.
     """
     if request.content_length is not None and request.content_length > max_size:
         raise ContentTooLarge(max_size)

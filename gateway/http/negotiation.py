@@ -16,7 +16,8 @@ _MAX_INDENT = 8
 def negotiate_indent(format_override: str, accept: Sequence[str]) -> int | None:
     """How far to indent the answer, None for compact. Raises NotFound or NotAcceptable.
 
-    `format_override` is the query parameter `format`: there is `json` only. `accept` has the values of all headers of that name. Of several entries that fit, the one that says most decides; quality values are not looked at.
+    `format_override` is the query parameter `format`: there is `json` only. `accept` has the values of all headers of
+    that name. Of several entries that fit, the one that says most decides; quality values are not looked at.
     """
     if format_override not in ("", "json"):
         raise NotFound

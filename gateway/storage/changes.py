@@ -60,7 +60,7 @@ class ChangeStore:
         return [_change(row) for row in rows]
 
     async def clear(self, age: int) -> None:
-        """Forgets the changes that are older, by the database's clock: it has set their time too."""
+        """Forgets the changes that are older than `age` microseconds, by the database's clock: it set their time too."""
         key = (folder_changes.c.user_id, folder_changes.c.number)
         before = literal_column(_NOW[self._database.dialect], BigInteger) - age
         old = select(*key).where(folder_changes.c.at < before).order_by(folder_changes.c.at).limit(_CLEARED_AT_ONCE)
