@@ -53,11 +53,19 @@ def with_database(work: Callable[[Database], Awaitable[T]], *, must_be_migrated:
 
     async def checked() -> T:
         async with opened(settings) as database:
-            if must_be_migrated and await schema_state(database) is not SchemaState.CURRENT:
-                raise NotMigrated("The database is not at the schema of this version. Run: gateway migrate")
+            if must_be_migrated:
+                await _check_schema(database)
             return await work(database)
 
     return run(checked())
+
+
+async def _check_schema(database: Database) -> None:
+    state = await schema_state(database)
+    if state is SchemaState.NEWER:
+        raise SchemaTooNew
+    if state is not SchemaState.CURRENT:
+        raise NotMigrated("The database is not at the schema of this version. Run: gateway migrate")
 
 
 def run(work: Awaitable[T]) -> T:
