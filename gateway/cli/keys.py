@@ -55,9 +55,15 @@ def _name(_: click.Context, __: click.Parameter, text: str | None) -> str | None
     "environments",
     type=click.IntRange(1, MAX_ID),
     multiple=True,
-    help="Limits the key to this environment.",
+    help="Limits the key to this environment. May be given several times.",
 )
-@click.option("--organization", "organizations", type=UUID, multiple=True, help="Limits the key to this organization.")
+@click.option(
+    "--organization",
+    "organizations",
+    type=UUID,
+    multiple=True,
+    help="Limits the key to this organization. May be given several times.",
+)
 @click.option(
     "--expires",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),

@@ -132,7 +132,7 @@ def _shared_figures() -> Iterator[Callable[[int], object]]:
 
 
 def _cannot_listen(error: OSError) -> NoReturn:
-    fail(f"Cannot listen: {error.strerror or error}")
+    fail(f"Cannot listen: {error.strerror or error}. GATEWAY_HOST and GATEWAY_PORT say where.")
 
 
 def show(text: str, *otherwise: str) -> None:

@@ -123,7 +123,7 @@ class KeyStore:
 
         async def work(connection: AsyncConnection) -> None:
             if (await connection.execute(statement)).rowcount == 0:
-                raise KeyProblem(f"no key {key_id} that is not revoked")
+                raise KeyProblem(f"no key {key_id}, or it is revoked")
 
         await self._database.transaction(work)
 
