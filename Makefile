@@ -53,7 +53,7 @@ bench-quick: .venv/dev benchmarks/.venv/run benchmarks/peers/.ready ## Two opera
 	$(BIN)/python -m benchmarks.bench --quick
 
 .PHONY: instructions
-instructions: .venv/dev ## Counts the instructions of a request; fails where they are over the recorded ones. RECORD=1 records.
+instructions: .venv/dev ## Counts the instructions of a request; fails where they are a tenth over the recorded ones. RECORD=1 records.
 	$(BIN)/python -m benchmarks.instructions $(if $(RECORD),--record)
 
 .PHONY: conformance
@@ -75,7 +75,7 @@ format: .venv/dev ## Formats the code.
 	$(BIN)/ruff format .
 
 .PHONY: check
-check: lint test fresh schema-changes ## All that CI checks.
+check: lint test fresh schema-changes ## Lints and tests; fails where a generated file is not fresh, or a breaking change not announced.
 
 .PHONY: generate
 generate: .venv/dev ## Writes the generated files anew: schema.graphql and the table of settings.
