@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
 from gateway.app import open_application
+from gateway.events import EventBus
 from gateway.logs import configure_logs
 from gateway.server import listening
 from gateway.settings import Settings, load_settings
 from gateway.storage.engine import Database, DatabaseConfig
 from tests.databases import DatabaseServer, PostgreSQLServer, SQLiteServer, running_postgresql
 from tests.patience import PATIENCE_SECONDS, PATIENT
+from tests.redis_server import RedisServer, running_redis
 
 Serve = Callable[..., AbstractAsyncContextManager[ClientSession]]
 
@@ -49,6 +52,28 @@ def database_url(database_server: DatabaseServer) -> Iterator[str]:
     url = database_server.create()
     yield url
     database_server.drop(url)
+
+
+@pytest.fixture
+def empty_url(database_server: DatabaseServer) -> Iterator[str]:
+    """A database with nothing in it."""
+    url = database_server.create_empty()
+    yield url
+    database_server.drop(url)
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with running_redis(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def bus(monkeypatch: pytest.MonkeyPatch) -> EventBus:
+    """That of the service which the test starts afterwards."""
+    bus = EventBus()
+    monkeypatch.setattr("gateway.app.EventBus", lambda: bus)
+    return bus
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from gateway.cli import main
 from gateway.keys import has_valid_checksum
 from gateway.storage import migrations
 from gateway.storage.engine import Database, DatabaseConfig
-from tests.databases import WORKSPACE, DatabaseServer, PostgreSQLServer, SQLiteServer
+from tests.databases import WORKSPACE, PostgreSQLServer, SQLiteServer
 from tests.keys import ADA, bearer
 from tests.processes import Result, gateway
 
@@ -32,14 +32,6 @@ APPLIED = f"Applied {', '.join(REVISIONS)}.\n"
 SDL = Path(__file__).parent.parent / "schema.graphql"
 FOLDERS = "/api/projects/1/persisted_folder/"
 ACME = "018f0000-0000-7000-8000-000000000001"
-
-
-@pytest.fixture
-def empty_url(database_server: DatabaseServer) -> Iterator[str]:
-    """A database with nothing in it."""
-    url = database_server.create_empty()
-    yield url
-    database_server.drop(url)
 
 
 async def rows(url: str, statement: str) -> list[tuple[Any, ...]]:

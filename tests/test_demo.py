@@ -5,25 +5,15 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 
-import pytest
 from aiohttp import ClientSession
 
 from gateway import demo
 from tests.components import require_program
-from tests.databases import DatabaseServer
 from tests.keys import bearer
 from tests.processes import gateway, running
 
 SAYS_ALL = re.compile(rb"Stop with Ctrl\+C\.")
-
-
-@pytest.fixture
-def empty_url(database_server: DatabaseServer) -> Iterator[str]:
-    url = database_server.create_empty()
-    yield url
-    database_server.drop(url)
 
 
 async def test_what_is_printed_can_be_pasted(empty_url: str) -> None:

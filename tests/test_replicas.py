@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -21,16 +20,10 @@ from tests.databases import PostgreSQLServer
 from tests.keys import ADA, bearer
 from tests.patience import PATIENCE_SECONDS
 from tests.processes import running
-from tests.redis_server import RedisServer, running_redis
+from tests.redis_server import RedisServer
 from tests.subscriptions import TRANSPORTS, Change, Ended, Subscribe, begun, over_events, over_websocket, save
 
 CHANGES = 1000
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Any:
-    with running_redis(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

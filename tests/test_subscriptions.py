@@ -60,14 +60,6 @@ def subscribe(request: pytest.FixtureRequest) -> Subscribe:
     return TRANSPORTS[request.param]
 
 
-@pytest.fixture
-def bus(monkeypatch: pytest.MonkeyPatch) -> EventBus:
-    """That of the service which the test starts afterwards."""
-    bus = EventBus()
-    monkeypatch.setattr("gateway.app.EventBus", lambda: bus)
-    return bus
-
-
 async def test_what_happens_to_a_folder(client: ClientSession, subscribe: Subscribe) -> None:
     """Over REST and over GraphQL."""
     driver = GraphQLDriver(client)

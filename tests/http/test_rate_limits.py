@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -18,7 +16,7 @@ from gateway.settings import InvalidSettings, load_settings
 from tests import keys
 from tests.conftest import Serve
 from tests.patience import PATIENCE_SECONDS
-from tests.redis_server import PASSWORD, RedisServer, running_redis
+from tests.redis_server import PASSWORD, RedisServer
 
 LIST: Final = "/api/environments/1/persisted_folder/"
 QUERY: Final = {"query": "{ viewer { scopes } rateLimit { limit remaining resetAt } }"}
@@ -29,12 +27,6 @@ _LITTLE_SECONDS: Final = 0.2
 def redis_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """To answer. Where it does not answer, a test gives it `_LITTLE_SECONDS`."""
     monkeypatch.setattr(throttling, "_REDIS_TIMEOUT_SECONDS", PATIENCE_SECONDS)
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with running_redis(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture(params=["memory", "redis", "redis socket"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -25,14 +25,6 @@ from gateway.storage.migrations import (
     schema_state,
 )
 from gateway.storage.tables import environments, memberships, metadata, organizations, projects, users
-from tests.databases import DatabaseServer
-
-
-@pytest.fixture
-def empty_url(database_server: DatabaseServer) -> Iterator[str]:
-    url = database_server.create_empty()
-    yield url
-    database_server.drop(url)
 
 
 def test_revisions_are_those_of_alembic() -> None:

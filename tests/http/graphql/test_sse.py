@@ -42,14 +42,6 @@ EVENTS = {"Accept": "text/event-stream"}
 KINDS = 'subscription { persistedFolderChanged(projectId: "1") { kind } }'
 
 
-@pytest.fixture
-def bus(monkeypatch: pytest.MonkeyPatch) -> EventBus:
-    """That of the service which the test starts afterwards."""
-    bus = EventBus()
-    monkeypatch.setattr("gateway.app.EventBus", lambda: bus)
-    return bus
-
-
 async def test_headers(client: ClientSession) -> None:
     async with over_events(client, project="1") as events:
         headers = events.response.headers

@@ -62,14 +62,6 @@ async def ada(client: ClientSession) -> AsyncIterator[WebSocket]:
         yield opened
 
 
-@pytest.fixture
-def bus(monkeypatch: pytest.MonkeyPatch) -> EventBus:
-    """That of the service which the test starts afterwards."""
-    bus = EventBus()
-    monkeypatch.setattr("gateway.app.EventBus", lambda: bus)
-    return bus
-
-
 # Messages
 
 
