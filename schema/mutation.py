@@ -15,14 +15,11 @@ from gateway.model import DEFAULT_PATH, DEFAULT_PROTOCOL, Folder, FolderType, Su
 from schema import ids
 from schema.context import Context, Info
 from schema.enums import UserErrorCode
+from schema.query import ENVIRONMENT_ID, PROJECT_ID
 from schema.types import PersistedFolder, shown
 
 T = TypeVar("T")
 
-_PROJECT_ID = (
-    "A project, by number, Node id or `@current`: its primary environment is meant. Not beside `environmentId`."
-)
-_ENVIRONMENT_ID = "An environment, by number, Node id or `@current`. Not beside `projectId`."
 _PROTOCOL = "Prefix of the location; 1 to 64 characters. Spaces around it are trimmed."
 _PATH = "Path within the protocol; at most 4,096 characters. Spaces around it are trimmed."
 _FOLDER_ID = "Node id or UUID."
@@ -47,8 +44,8 @@ class UserError:
 )
 class UpsertPersistedFolderInput:
     type: FolderType = strawberry.field(description="Which of the viewer's folders.")
-    project_id: strawberry.ID | None = strawberry.field(default=None, description=_PROJECT_ID)
-    environment_id: strawberry.ID | None = strawberry.field(default=None, description=_ENVIRONMENT_ID)
+    project_id: strawberry.ID | None = strawberry.field(default=None, description=PROJECT_ID)
+    environment_id: strawberry.ID | None = strawberry.field(default=None, description=ENVIRONMENT_ID)
     surface: Surface = strawberry.field(default=Surface.WEB, description="The surface that the folder belongs to.")
     protocol: str = strawberry.field(default=DEFAULT_PROTOCOL, description=_PROTOCOL)
     path: str = strawberry.field(default=DEFAULT_PATH, description=_PATH)
@@ -73,8 +70,8 @@ class PersistedFolderDraft:
 @strawberry.input(description="Upserts several folders of one place, all or none. A type may stand in the list once.")
 class UpsertPersistedFoldersInput:
     folders: list[PersistedFolderDraft] = strawberry.field(description="The folders; three at the most.")
-    project_id: strawberry.ID | None = strawberry.field(default=None, description=_PROJECT_ID)
-    environment_id: strawberry.ID | None = strawberry.field(default=None, description=_ENVIRONMENT_ID)
+    project_id: strawberry.ID | None = strawberry.field(default=None, description=PROJECT_ID)
+    environment_id: strawberry.ID | None = strawberry.field(default=None, description=ENVIRONMENT_ID)
     surface: Surface = strawberry.field(default=Surface.WEB, description="The surface that the folders belong to.")
 
 
@@ -89,8 +86,8 @@ class UpsertPersistedFoldersPayload:
 @strawberry.input(description="Changes only what it names.")
 class UpdatePersistedFolderInput:
     id: strawberry.ID = strawberry.field(description=_FOLDER_ID)
-    project_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=_PROJECT_ID)
-    environment_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=_ENVIRONMENT_ID)
+    project_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=PROJECT_ID)
+    environment_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=ENVIRONMENT_ID)
     surface: Surface | None = strawberry.field(
         default=strawberry.UNSET, description="Only a folder of this surface; any where it is left out."
     )
@@ -115,8 +112,8 @@ class UpdatePersistedFolderPayload:
 @strawberry.input(description="Names the folder to delete.")
 class DeletePersistedFolderInput:
     id: strawberry.ID = strawberry.field(description=_FOLDER_ID)
-    project_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=_PROJECT_ID)
-    environment_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=_ENVIRONMENT_ID)
+    project_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=PROJECT_ID)
+    environment_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=ENVIRONMENT_ID)
     surface: Surface | None = strawberry.field(
         default=strawberry.UNSET, description="Only a folder of this surface; any where it is left out."
     )

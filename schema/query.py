@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import strawberry
 
@@ -28,17 +28,12 @@ from schema.types import (
     shown,
 )
 
-ProjectId = Annotated[
-    strawberry.ID | None,
-    strawberry.argument(
-        description="A project, by number, Node id or `@current`: its primary environment is meant. "
-        "Not beside `environmentId`."
-    ),
-]
-EnvironmentId = Annotated[
-    strawberry.ID | None,
-    strawberry.argument(description="An environment, by number, Node id or `@current`. Not beside `projectId`."),
-]
+PROJECT_ID: Final = (
+    "A project, by number, Node id or `@current`: its primary environment is meant. Not beside `environmentId`."
+)
+ENVIRONMENT_ID: Final = "An environment, by number, Node id or `@current`. Not beside `projectId`."
+ProjectId = Annotated[strawberry.ID | None, strawberry.argument(description=PROJECT_ID)]
+EnvironmentId = Annotated[strawberry.ID | None, strawberry.argument(description=ENVIRONMENT_ID)]
 
 
 async def find_folder(
