@@ -20,7 +20,7 @@ from gateway.http.connection import ConnectionLimits
 from gateway.http.protocol import ServerOptions, ServiceRunner
 from gateway.settings import Settings
 from gateway.storage.engine import Database
-from gateway.storage.migrations import SchemaState, schema_state
+from gateway.storage.migrations import check_schema
 from gateway.workers import Supervised
 
 log = structlog.get_logger(__name__)
@@ -33,8 +33,11 @@ _YOUNG_OBJECTS: Final = 10_000
 _OTHER_FILES: Final = 256
 
 
-class NotMigrated(Exception):
-    """The database's schema is not the code's; the text says what to do."""
+class CannotListen(Exception):
+    """The address cannot be had; the text says why."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(f"Cannot listen: {cause.strerror or cause}. GATEWAY_HOST and GATEWAY_PORT say where.")
 
 
 async def serve(
@@ -42,8 +45,8 @@ async def serve(
 ) -> None:
     """Serves until SIGINT or SIGTERM, then lets requests under way end. `on_ready` gets the address.
 
-    A supervised one shares its port, and ends with its supervisor. Raises NotMigrated, OSError where the address is
-    taken, and Unavailable where the database is gone.
+    A supervised one shares its port, and ends with its supervisor. Raises WrongSchema, CannotListen, and Unavailable
+    where the database is gone.
     """
     await _check_schema(settings)
     stop = asyncio.Event()
@@ -96,7 +99,10 @@ async def listening(app: web.Application, settings: Settings, *, shares_port: bo
     await runner.setup()
     try:
         site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG, reuse_port=shares_port or None)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            raise CannotListen(error) from None
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
@@ -126,13 +132,9 @@ def _allow_connections(count: int) -> None:
 async def _check_schema(settings: Settings) -> None:
     database = Database(settings.database())
     try:
-        state = await schema_state(database)
+        await check_schema(database)
     finally:
         await database.close()
-    if state is SchemaState.NEWER:
-        raise NotMigrated("The database was migrated by a newer version of the service: upgrade the service.")
-    if state is not SchemaState.CURRENT:
-        raise NotMigrated("The database is not migrated. Run: gateway migrate")
 
 
 def _address(host: str, port: int) -> str:

@@ -134,15 +134,9 @@ async def test_of_several_migrations_at_once_one_migrates(empty_url: str) -> Non
 
 async def test_commands_refuse_a_database_that_is_newer(database_url: str) -> None:
     await run_sql(database_url, "UPDATE alembic_version SET version_num = '9999'")
-    for command in (("migrate",), ("keys", "list")):
+    for command in (("migrate",), ("keys", "list"), ("serve",)):
         refused = await gateway(*command, database_url=database_url)
-        assert refused == (
-            1,
-            "",
-            "The database was migrated by a newer version of the service; nothing was changed.\n",
-        )
-    served = await gateway("serve", database_url=database_url)
-    assert served == (1, "", "The database was migrated by a newer version of the service: upgrade the service.\n")
+        assert refused == (1, "", "The database was migrated by a newer version of the service: upgrade this one.\n")
     assert await rows(database_url, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 

@@ -173,7 +173,7 @@ async def test_what_keeps_the_first_from_serving_is_told_once(sqlite: SQLiteServ
     result = await gateway("serve", "--workers", "3", database_url=sqlite.create_empty(), port=0, log_level="error")
     assert result.code == 1
     told = [line for line in result.err.splitlines() if not line.startswith("{")]
-    assert told == ["The database is not migrated. Run: gateway migrate"]
+    assert told == ["The database is not at the schema of this version. Run: gateway migrate"]
     assert "Traceback" not in result.err
 
 

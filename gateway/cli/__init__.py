@@ -15,7 +15,8 @@ import click
 from gateway import __version__, demo
 from gateway.cli.documents import documents_group
 from gateway.cli.keys import keys_group
-from gateway.cli.running import fail, lost_key, now, opened, read_settings, run, show, supervise, with_database
+from gateway.cli.running import fail, lost_key, opened, read_settings, run, show, supervise, with_database
+from gateway.folders import system_clock
 from gateway.logs import configure_logs
 from gateway.server import serve
 from gateway.storage.engine import Database
@@ -73,7 +74,7 @@ def load_command(file: TextIO) -> None:
         fail(*error.problems)
 
     async def work(database: Database) -> LoadReport:
-        return await load_workspace(database, workspace, now())
+        return await load_workspace(database, workspace, system_clock())
 
     report = with_database(work)
     lines = [f"Created {report.created}, updated {report.updated}."]

@@ -11,7 +11,8 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.access import is_known_scope
-from gateway.cli.running import lost_key, now, show, with_database
+from gateway.cli.running import lost_key, show, with_database
+from gateway.folders import system_clock
 from gateway.model import MAX_ID, Timestamp, format_time
 from gateway.storage.engine import Database
 from gateway.storage.keys import KeyInfo, KeyStore, NewKey, ShownKey
@@ -84,7 +85,7 @@ def keys_create(
 
     async def work(database: Database) -> ShownKey:
         key = NewKey(user, label, scopes, environments, organizations, expires_at)
-        return await KeyStore(database).create(key, now())
+        return await KeyStore(database).create(key, system_clock())
 
     _show(with_database(work), "made")
 
@@ -108,7 +109,7 @@ def keys_revoke(key_id: UUID) -> None:
     """Stop the key with this ID, at once and for good."""
 
     async def work(database: Database) -> None:
-        await KeyStore(database).revoke(key_id, now())
+        await KeyStore(database).revoke(key_id, system_clock())
 
     with_database(work)
     click.echo(f"Revoked {key_id}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from tempfile import TemporaryDirectory
@@ -18,12 +17,12 @@ import uvloop
 from gateway.errors import Unavailable
 from gateway.http.graphql.persisted import BadManifest
 from gateway.logs import configure_logs
-from gateway.server import NotMigrated, serve
+from gateway.server import CannotListen, serve
 from gateway.settings import InvalidSettings, Settings, load_settings
 from gateway.storage.engine import Database
 from gateway.storage.failures import StatementFailed
 from gateway.storage.keys import KeyProblem
-from gateway.storage.migrations import SchemaState, SchemaTooNew, schema_state
+from gateway.storage.migrations import WrongSchema, check_schema
 from gateway.workers import Supervisor, WorkerFailed, reserved_port
 from gateway.workspace import WorkspaceError
 
@@ -54,18 +53,10 @@ def with_database(work: Callable[[Database], Awaitable[T]], *, must_be_migrated:
     async def checked() -> T:
         async with opened(settings) as database:
             if must_be_migrated:
-                await _check_schema(database)
+                await check_schema(database)
             return await work(database)
 
     return run(checked())
-
-
-async def _check_schema(database: Database) -> None:
-    state = await schema_state(database)
-    if state is SchemaState.NEWER:
-        raise SchemaTooNew
-    if state is not SchemaState.CURRENT:
-        raise NotMigrated("The database is not at the schema of this version. Run: gateway migrate")
 
 
 def run(work: Awaitable[T]) -> T:
@@ -75,10 +66,8 @@ def run(work: Awaitable[T]) -> T:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(awaited())
-    except NotMigrated as error:
+    except (WrongSchema, CannotListen) as error:
         fail(str(error))
-    except SchemaTooNew:
-        fail("The database was migrated by a newer version of the service; nothing was changed.")
     except Unavailable:
         fail("The database cannot be reached.")
     except StatementFailed as error:
@@ -91,8 +80,6 @@ def run(work: Awaitable[T]) -> T:
         fail(*error.problems)
     except BadManifest as error:
         fail(str(error))
-    except OSError as error:
-        _cannot_listen(error)
 
 
 def supervise(settings: Settings) -> None:
@@ -100,7 +87,7 @@ def supervise(settings: Settings) -> None:
     try:
         reserved, port = reserved_port(settings.host, settings.port)
     except OSError as error:
-        _cannot_listen(error)
+        fail(str(CannotListen(error)))
     mine = settings.model_copy(update={"port": port})
     with reserved, _shared_figures() if settings.metrics else nullcontext() as note_end:
         supervisor = Supervisor(
@@ -131,10 +118,6 @@ def _shared_figures() -> Iterator[Callable[[int], object]]:
         yield mark_process_dead
 
 
-def _cannot_listen(error: OSError) -> NoReturn:
-    fail(f"Cannot listen: {error.strerror or error}. GATEWAY_HOST and GATEWAY_PORT say where.")
-
-
 def show(text: str, *otherwise: str) -> None:
     """Prints what is shown this once; where that cannot be, `otherwise` is said in its place."""
     try:
@@ -153,7 +136,3 @@ def fail(*lines: str, code: int = 1) -> NoReturn:
     for line in lines:
         click.echo(line, err=True)
     raise SystemExit(code)
-
-
-def now() -> int:
-    return time.time_ns() // 1000

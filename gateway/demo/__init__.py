@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from importlib.resources import files
 from typing import Final
 
 from gateway.access import CURRENT_ENVIRONMENT, PlaceRef
 from gateway.callers import CallerService
 from gateway.errors import AuthenticationFailed
-from gateway.folders import FolderInput, FolderService
+from gateway.folders import FolderInput, FolderService, system_clock
 from gateway.model import FolderType, Surface
 from gateway.storage.directory import Directory
 from gateway.storage.engine import Database
@@ -52,7 +51,7 @@ async def prepare_demo(database: Database) -> bool:
         return True
     document = json.loads(files(__name__).joinpath("workspace.json").read_text())
     document["api_keys"][0]["value"] = KEY
-    await load_workspace(database, parse_workspace(json.dumps(document)), time.time_ns() // 1000)
+    await load_workspace(database, parse_workspace(json.dumps(document)), system_clock())
     caller = await callers.authenticate(KEY, "demo")
     folders = FolderService(FolderStore(database))
     for place, surface, folder_type, path in _FOLDERS:

@@ -34,12 +34,31 @@ class SchemaState(Enum):
     NEWER = "newer"
 
 
-class SchemaTooNew(Exception):
-    """The database was migrated by a newer version of the service."""
+class WrongSchema(Exception):
+    """The database's schema is not the code's; the text says what to do."""
+
+
+class NotMigrated(WrongSchema):
+    def __init__(self) -> None:
+        super().__init__("The database is not at the schema of this version. Run: gateway migrate")
+
+
+class SchemaTooNew(WrongSchema):
+    def __init__(self) -> None:
+        super().__init__("The database was migrated by a newer version of the service: upgrade this one.")
 
 
 async def schema_state(database: Database) -> SchemaState:
     return await database.fetch_sync(_state)
+
+
+async def check_schema(database: Database) -> None:
+    """Raises NotMigrated or SchemaTooNew."""
+    state = await schema_state(database)
+    if state is SchemaState.NEWER:
+        raise SchemaTooNew
+    if state is not SchemaState.CURRENT:
+        raise NotMigrated
 
 
 async def migrate(database: Database) -> Sequence[str]:
