@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -69,6 +70,10 @@ class ConnectionPool:
         try:
             yield connection
         except BaseException as failure:
+            if isinstance(failure, asyncio.CancelledError):
+                # They are in a circle, and hold a statement that was under way. SQLite ends what that one locked, also
+                # of a connection that is closed, only with it: when the collector comes.
+                traceback.clear_frames(failure.__traceback__)
             self.give_back(connection, failure)
             raise
         self.give_back(connection)

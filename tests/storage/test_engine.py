@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from typing import Any
 
@@ -89,6 +90,57 @@ async def test_work_that_fails_is_undone(database: Database) -> None:
     with pytest.raises(Mistake):
         await database.transaction(work)
     assert (await database.fetch(text("SELECT count(*) FROM memberships")))[0][0] == 5
+
+
+async def test_work_that_is_cancelled_lets_others_write_at_once(database: Database) -> None:
+    slow = text(
+        "UPDATE users SET name = (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)"
+        " SELECT CAST(max(i) AS TEXT) FROM n) RETURNING id"
+    )
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text("DELETE FROM memberships"))
+        runs.set()
+        await connection.execute(slow)
+
+    # What is left of it is not cleared away by chance.
+    gc.disable()
+    try:
+        for _ in range(3):
+            runs = asyncio.Event()
+            running = asyncio.create_task(database.transaction(work))
+            await runs.wait()
+            # In the middle of the slow one.
+            await asyncio.sleep(0.05)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            await database.transaction(lambda connection: connection.execute(text("UPDATE users SET name = 'x'")))
+    finally:
+        gc.enable()
+    assert (await database.fetch(text("SELECT count(*) FROM memberships")))[0][0] == 5
+
+
+async def test_a_read_that_is_cancelled_lets_the_log_be_cleared(sqlite_database: Database) -> None:
+    slow = text(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)"
+        " SELECT max(i) FROM n UNION ALL SELECT name FROM users"
+    )
+    gc.disable()
+    try:
+        reading = asyncio.create_task(sqlite_database.fetch(slow))
+        # In the middle of it.
+        await asyncio.sleep(0.05)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await sqlite_database.transaction(lambda connection: connection.execute(text("DELETE FROM memberships")))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            # Its thread may not have come to the end.
+            while (await sqlite_database.fetch(text("PRAGMA wal_checkpoint(TRUNCATE)")))[0][0]:
+                pass
+    finally:
+        gc.enable()
 
 
 async def test_a_visit_that_fails_leaves_nothing_behind(sqlite_database: Database) -> None:
