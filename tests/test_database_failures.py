@@ -11,7 +11,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -209,9 +209,25 @@ async def test_postgresql_that_hangs_in_the_middle_of_a_statement(fragile: Postg
         await until_it_serves(client)
 
 
-async def test_postgresql_behind_a_network_that_swallows_everything(
-    fragile: PostgreSQLServer, fragile_url: str
-) -> None:
+Forward = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def behind_a_proxy(url: str, forward: Forward) -> AsyncIterator[str]:
+    """Another URL of the database: what is sent to it, and what it sends, goes through `forward`."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        folder = url.partition("host=")[2]
+        server_reader, server_writer = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
+        await asyncio.gather(forward(reader, server_writer), forward(server_reader, writer))
+
+    proxy = await asyncio.start_server(connected, "127.0.0.1", 0)
+    port = proxy.sockets[0].getsockname()[1]
+    async with proxy:
+        yield url.partition("?")[0].replace("@/", f"@127.0.0.1:{port}/")
+
+
+async def test_postgresql_behind_a_network_that_swallows_everything(fragile_url: str) -> None:
     """As a firewall or a lost node: no connection is ended, and nothing comes through."""
     open_network = asyncio.Event()
     open_network.set()
@@ -222,20 +238,50 @@ async def test_postgresql_behind_a_network_that_swallows_everything(
             writer.write(data)
         writer.close()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        folder = fragile_url.partition("host=")[2]
-        server_reader, server_writer = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
-        await asyncio.gather(forward(reader, server_writer), forward(server_reader, writer))
-
-    proxy = await asyncio.start_server(connected, "127.0.0.1", 0)
-    port = proxy.sockets[0].getsockname()[1]
-    url = fragile_url.partition("?")[0].replace("@/", f"@127.0.0.1:{port}/")
-    async with proxy, serving(load_settings(database_url=url, **IMPATIENT)) as client:
+    async with (
+        behind_a_proxy(fragile_url, forward) as url,
+        serving(load_settings(database_url=url, **IMPATIENT)) as client,
+    ):
         await until_it_serves(client)
         open_network.clear()
         await assert_unavailable(client)
         open_network.set()
         await until_it_serves(client)
+
+
+async def test_a_connection_whose_end_is_still_on_the_way(fragile_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server says that it ends it, and then it does: a request can come in between."""
+    monkeypatch.setattr("gateway.storage.pool._TRUSTED_SECONDS", PATIENCE_SECONDS)
+    ended = asyncio.Semaphore(0)
+    arrives = asyncio.Event()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        ended.release()
+        await arrives.wait()
+        writer.close()
+
+    # No other connection than that one: it listens to nothing.
+    options = {"database_pool_size": 1, "database_behind_pgbouncer": True, "cursor_secret": "x" * 32}
+    kill = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    async with (
+        behind_a_proxy(fragile_url, forward) as url,
+        serving(load_settings(database_url=url, **options)) as client,
+    ):
+        for ask in (get, post, graphql):
+            await assert_serves(client)
+            arrives.clear()
+            async with holding(fragile_url, kill):
+                await ended.acquire()
+            assert (await ask(client))[0] == 503
+            arrives.set()
+            # By the service, too.
+            await ended.acquire()
+        await assert_serves(client)
 
 
 async def test_a_listener_comes_to_its_end_though_the_server_hangs(fragile: PostgreSQLServer, fragile_url: str) -> None:

@@ -33,6 +33,8 @@ _OUTAGE_NAMES: Final = (
     "SQLITE_CANTOPEN",
     "SQLITE_PROTOCOL",
 )
+# The second of one that the server has said to end, until that end arrives.
+_OF_CONNECTION: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 # Messages of this class name tables and columns only.
 _NAMES_ONLY: Final = "42"
 
@@ -96,7 +98,7 @@ def _translate(cause: Any, statement: str | None, *, is_lost: bool) -> Exception
             is_foreign_key=state == "23503" or name == "SQLITE_CONSTRAINT_FOREIGNKEY",
         )
     # asyncpg's own errors of the connection carry no SQLSTATE; nor do those of values that do not fit.
-    is_of_connection = isinstance(cause, asyncpg.InterfaceError) and not isinstance(cause, ValueError)
+    is_of_connection = isinstance(cause, _OF_CONNECTION) and not isinstance(cause, ValueError)
     return Unavailable() if is_lost or is_of_connection else StatementFailed(_describe(cause, statement))
 
 

@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 # One that was used a moment ago lives; one that has lain for longer is asked, for a network can lose
 # a connection without a word. A server that ends one is noticed at once.
 _TRUSTED_SECONDS: Final = 1.0
-# After these, what was sent may still be under way. TimeoutError is an OSError.
-_DOUBTFUL: Final = (asyncio.CancelledError, OSError)
+# After these, what was sent may still be under way, or nothing can be sent any more. TimeoutError is an OSError.
+_DOUBTFUL: Final = (asyncio.CancelledError, OSError, asyncpg.InternalClientError)
 
 
 class ConnectionPool:
@@ -133,7 +133,13 @@ class ConnectionPool:
     async def _close(self, connection: PooledConnection) -> None:
         try:
             await connection.close()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError) as error:
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            sqlite3.Error,
+            OSError,
+        ) as error:
             log.warning("database.connection_not_closed", cause=type(error).__name__)
 
     def _pass_on(self, connection: PooledConnection | None) -> None:
