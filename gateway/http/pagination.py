@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,8 @@ from gateway.http.authentication import PARAMETER
 
 _DEFAULT_LIMIT: Final = 100
 _MAX_LIMIT: Final = 1000
+# What int() reads. A number with more of them is past the end of any list, whatever its last digits are.
+_MAX_DIGITS: Final = sys.int_info.default_max_str_digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,10 @@ class LimitOffset:
 
 def _last_number(request: web.Request, name: str) -> int | None:
     values = request.query.getall(name, [])
+    text = values[-1] if values else ""
+    if len(text) > _MAX_DIGITS and text.isdecimal():
+        text = text.lstrip("0")[:_MAX_DIGITS]
     try:
-        return int(values[-1])
-    except (IndexError, ValueError):
+        return int(text)
+    except ValueError:
         return None

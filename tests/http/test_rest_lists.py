@@ -32,7 +32,9 @@ PAGES: Final[tuple[tuple[str, Sequence[int], str | None, str | None], ...]] = (
     ("?limit=1001&offset=1", (1, 2), None, "?limit=1000"),
     (f"?limit={'9' * 20}", (0, 1, 2), None, None),
     (f"?offset={'9' * 20}", (), None, f"?limit=100&offset={int('9' * 20) - 100}"),
-    (f"?limit={'9' * 5000}", (0, 1, 2), None, None),
+    (f"?limit={'9' * 5000}&offset=1", (1, 2), None, "?limit=1000"),
+    (f"?limit={'0' * 5000}2&offset=1", (1, 2), None, "?limit=2"),
+    (f"?limit=2&offset={'9' * 5000}", (), None, f"?limit=2&offset={'9' * 4299}7"),
 )
 
 
