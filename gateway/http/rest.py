@@ -9,7 +9,7 @@ from uuid import UUID
 
 from aiohttp import hdrs, web
 
-from gateway.access import Caller, PlaceRef, Scope, WriteGrant
+from gateway.access import Grant, PlaceRef, WriteGrant
 from gateway.callers import Admitted, CallerService
 from gateway.errors import (
     AuthenticationFailed,
@@ -35,7 +35,7 @@ from gateway.storage.ahead import Forecast
 if TYPE_CHECKING:
     from gateway.throttling import Throttle
 
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_READING: Final = frozenset({"GET", "HEAD"})
 _LIST_METHODS: Final = ("GET", "POST", "HEAD", "OPTIONS")
 _DETAIL_METHODS: Final = ("GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
@@ -129,7 +129,7 @@ class RestEndpoints:
         call.indent = negotiate_indent(query.getall("format", [""])[-1], headers.getall(hdrs.ACCEPT, []))
         admitted = await self._admit(call)
         caller, ahead = admitted.caller, admitted.ahead
-        if method in _SAFE:
+        if method in _READING:
             grant = await self._callers.read_grant(caller, call.place, call.route.surface, ahead)
         else:
             grant = await self._callers.write_grant(caller, call.place, call.route.surface, ahead)
@@ -139,7 +139,7 @@ class RestEndpoints:
             raise MethodNotAllowed(method)
 
         if method == "OPTIONS":
-            return await self._describe(call, caller)
+            return await self._describe(call, grant)
         if isinstance(grant, WriteGrant):
             if call.folder_id is None:
                 return await self._create(call, grant)
@@ -196,7 +196,7 @@ class RestEndpoints:
             raise
         return _json(call, 200, render_folder(await self._folders.update([grant], folder_id, folder)))
 
-    async def _describe(self, call: _Call, caller: Caller) -> Reply:
+    async def _describe(self, call: _Call, grant: Grant) -> Reply:
         """What OPTIONS answers, as Django REST Framework's SimpleMetadata words it."""
         kind = "List" if call.folder_id is None else "Instance"
         answer: dict[str, Any] = {
@@ -205,15 +205,14 @@ class RestEndpoints:
             "renders": ["application/json"],
             "parses": list(MEDIA_TYPES),
         }
-        if caller.has(Scope.FOLDER_WRITE) and await self._exists(call, caller):
+        if await self._exists(call, grant):
             answer["actions"] = {"POST" if call.folder_id is None else "PUT": _FIELDS}
         return _json(call, 200, answer)
 
-    async def _exists(self, call: _Call, caller: Caller) -> bool:
+    async def _exists(self, call: _Call, grant: Grant) -> bool:
         if call.folder_id is None:
             return True
         try:
-            grant = await self._callers.read_grant(caller, call.place, call.route.surface)
             await self._folders.require([grant], _parse_id(call.folder_id))
         except NotFound:
             return False

@@ -41,10 +41,6 @@ _NO_PROJECT: Final = error("invalid_request", "not_found", "Project not found.")
 _CONFLICT: Final = error("invalid_request", "conflict", "A pinned folder already exists here.", "type")
 _LIST_METHODS: Final = "GET, POST, HEAD, OPTIONS"
 _DETAIL_METHODS: Final = "GET, PUT, PATCH, DELETE, HEAD, OPTIONS"
-_DESCRIPTION: Final = (
-    '{"name":"Persisted Folder Instance","description":"","renders":["application/json"],'
-    '"parses":["application/json","application/x-www-form-urlencoded","multipart/form-data"]}'
-)
 
 
 def _bad_charset(name: str) -> str:
@@ -122,30 +118,6 @@ DEVIATIONS: Final = (
         "A project or environment that is not a number is not found.",
         ("route id with dot",),
         changes={"body": _NO_PROJECT, "allow": _LIST_METHODS},
-    ),
-    Deviation(
-        "OPTIONS changes nothing, so read is enough; without write, there are no `actions` ...",
-        ("key read OPTIONS /api/environments/1/persisted_folder/", "OPTIONS list read"),
-        changes={"status": 200, "body": _DESCRIPTION.replace("Instance", "List")},
-    ),
-    Deviation(
-        "... nor on a folder ...",
-        (
-            "key read OPTIONS /api/environments/1/persisted_folder/ID/",
-            "OPTIONS detail read",
-            "OPTIONS detail missing read",
-        ),
-        changes={"status": 200, "body": _DESCRIPTION},
-    ),
-    Deviation(
-        "... and read is the scope that a key lacks.",
-        (
-            "key insight OPTIONS /api/environments/1/persisted_folder/",
-            "key insight OPTIONS /api/environments/1/persisted_folder/ID/",
-            "key no scopes OPTIONS",
-            "OPTIONS detail missing insight",
-        ),
-        edit=("persisted_folder:write", "persisted_folder:read"),
     ),
     # Where the reference fails, and the contract says nothing of it.
     Deviation(
