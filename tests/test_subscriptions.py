@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aiohttp import ClientSession, TCPConnector
@@ -253,6 +254,14 @@ async def test_one_look_brings_little(client: ClientSession, database: Database)
     grant: Any = SimpleNamespace(user_id=found)
     changes = await ChangeStore(database).after(grant, 0)
     assert sum(len(change.folder.path.encode()) for change in changes) < 500_000
+
+
+async def test_more_users_can_be_followed_than_a_statement_has_parameters(
+    client: ClientSession, database: Database
+) -> None:
+    await save(client, "a")
+    (ada,) = {row.user_id for row in await database.fetch(folder_changes.select())}
+    assert await ChangeStore(database).positions([ada, *(uuid4() for _ in range(40_000))]) == {ada: 1}
 
 
 async def test_only_what_is_old_is_cleared(client: ClientSession, database: Database) -> None:

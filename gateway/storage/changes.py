@@ -13,6 +13,7 @@ from gateway.access import Grant
 from gateway.model import ChangeKind, FolderChange
 from gateway.storage.engine import POSTGRESQL, SQLITE, Database
 from gateway.storage.records import ENVIRONMENT_COLUMNS, environment_of, folder_of
+from gateway.storage.statements import any_of
 from gateway.storage.tables import change_counters, environments, folder_changes, projects
 
 # Of the longest folders 320 kB: each reader that is slow keeps so many.
@@ -36,7 +37,8 @@ class ChangeStore:
 
     async def positions(self, user_ids: Collection[UUID]) -> dict[UUID, int]:
         """Like `position`, for those users that have changes at all."""
-        rows = await self._database.fetch(select(change_counters).where(change_counters.c.user_id.in_(user_ids)))
+        theirs = any_of(change_counters.c.user_id, "user_ids", self._database.dialect)
+        rows = await self._database.fetch(select(change_counters).where(theirs), {"user_ids": [*user_ids]})
         return {row.user_id: row.number for row in rows}
 
     async def oldest(self, grant: Grant) -> int | None:
