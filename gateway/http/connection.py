@@ -136,10 +136,9 @@ class Connection(DispatchingConnection):
             self._gone.set_result(None)
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  # aiohttp's signature
-        # aiohttp's own waits for twice the time.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await super().shutdown(timeout)
+        # aiohttp's own hears nothing more meanwhile, and waits for twice the time.
+        if self._answering is not None:
+            await asyncio.wait([self._answering], timeout=timeout)
         if self._answering is not None:
             self._answering.cancel()
         self.force_close()
@@ -177,7 +176,7 @@ class Connection(DispatchingConnection):
 
     async def _complete_head(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """What every answer says, whoever made it."""
-        if self._close or (self._half_closed and not self._messages):
+        if self._close or self._is_last or (self._half_closed and not self._messages):
             response.force_close()
         # aiohttp's own names its version and Python's.
         response.headers[hdrs.SERVER] = SERVER_NAME

@@ -78,7 +78,6 @@ class DispatchingConnection(ReceivingConnection):
     async def _answer_at_once(self, request: web.Request, shortcut: Shortcut) -> bool:
         """Whether the connection may be kept."""
         shortcut.match(request)
-        self._request_in_progress = True
         self._current_request = request
         try:
             response = await shortcut.handler(request)
@@ -90,10 +89,6 @@ class DispatchingConnection(ReceivingConnection):
             return bool(response.keep_alive) and not is_lost
         finally:
             self._current_request = None
-            self._request_in_progress = False
-            if self._handler_waiter is not None:
-                # Who stops the service waits for it.
-                self._handler_waiter.set_result(None)
 
     async def _answer_by_aiohttp(self, request: web.BaseRequest, body: StreamReader, handler: Any) -> bool:
         """The same, which takes longer."""

@@ -76,7 +76,9 @@ class Server(web.Server):
 
     def pre_shutdown(self) -> None:
         self._watch.cancel()
-        super().pre_shutdown()
+        for handler in self._connections:
+            assert isinstance(handler, Connection)
+            handler.stop()
 
     def _check_connections(self) -> None:
         # One look over all of them costs less than a timer for each step of each request.

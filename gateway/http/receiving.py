@@ -43,6 +43,7 @@ class ReceivingConnection(web.RequestHandler):
         "_held",
         "_is_chunked",
         "_is_deaf",
+        "_is_last",
         "_is_overfed",
         "_line_end",
     )
@@ -67,6 +68,8 @@ class ReceivingConnection(web.RequestHandler):
         # Whether the client sends no more, and whether what it sends is not looked at any more.
         self._half_closed = False
         self._is_deaf = False
+        # Whether nothing is looked at any more from the end of the body on that is arriving.
+        self._is_last = False
 
     def _new_parser(self) -> HttpRequestParser:
         return HttpRequestParser(
@@ -141,6 +144,8 @@ class ReceivingConnection(web.RequestHandler):
             self._parser = self._new_parser()
         before = self._request_count
         super().data_received(data)
+        if self._is_last and self._body.is_eof():
+            self._close = True
         if self._request_count != before:
             self._look_at_arrived(self._request_count - before)
         elif data and not in_body and not self._upgraded and not self._close:
@@ -212,6 +217,18 @@ class ReceivingConnection(web.RequestHandler):
         # The last one may be answered already, so that nothing else would end the connection.
         self._close = not self._messages
         return True
+
+    def stop(self) -> None:
+        """When the service does: what is under way ends, and nothing begins any more.
+
+        aiohttp's `close` would be deaf at once, also to the rest of a body, and to a WebSocket that agrees to its end.
+        """
+        if self._upgraded:
+            return
+        if self._body.is_eof() or self._messages:
+            self.close()
+        else:
+            self._is_last = True
 
     def refuse(self, error: GatewayError) -> None:
         """Answers with this when what arrived before is answered, and closes. What arrives after it is not looked at."""

@@ -29,6 +29,7 @@ from tests.patience import PATIENCE_SECONDS
 
 LIVE: Final = get("/health/live")
 BODY_MISSING: Final = HOST + b"Content-Type: application/json\r\nContent-Length: 24\r\n\r\n"
+TYPENAME: Final = b'{"query":"{__typename}"}'
 # For what must not happen by itself in a test's time.
 LONG: Final = 3000
 
@@ -373,6 +374,35 @@ async def test_requests_under_way_end_before_the_service_does(database_url: str,
         await closed(busy)
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_a_body_that_is_arriving_is_read_before_the_service_stops(database_url: str) -> None:
+    settings = patient(load_settings(database_url=database_url, port=0, shutdown_timeout=PATIENCE_SECONDS))
+    async with AsyncExitStack() as stack, open_application(settings) as app:
+        begun = [b"POST /graphql HTTP/1.1\r\n" + BODY_MISSING]
+        begun.append(begun[0].replace(b"Content-Length: 24", b"Transfer-Encoding: chunked") + b"18\r\n")
+        rest = [TYPENAME, TYPENAME + b"\r\n0\r\n\r\n"]
+        arriving: list[Connection] = []
+
+        async def go_on(_: web.Application) -> None:
+            for connection, data in zip(arriving, rest, strict=True):
+                # What comes behind it comes too late.
+                connection.write(data + LIVE)
+
+        # Not before the service stops.
+        app.on_shutdown.append(go_on)
+        async with listening(app, settings) as port:
+            for head in begun:
+                connection = await stack.enter_async_context(connected(port))
+                connection.write(head.replace(HOST, HOST + b"Expect: 100-continue\r\n"))
+                # It has been read, then.
+                assert (await connection.read_head()).status == 100
+                arriving.append(connection)
+        for connection in arriving:
+            response = await answer(connection)
+            assert (response.status, response.text) == (200, '{"data":{"__typename":"Query"}}')
+            assert response.headers["connection"] == "close"
+            await closed(connection)
 
 
 async def test_the_service_does_not_wait_for_ever(database_url: str, slow: Slow) -> None:

@@ -9,7 +9,7 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -374,6 +374,25 @@ async def test_1001_when_the_service_stops(database_url: str) -> None:
             # Nobody answers the close frame here.
             assert silent.raw.protocol == PROTOCOL
         assert await asyncio.gather(*closed) == [1001, 1001]
+
+
+async def test_the_service_hears_that_a_client_agrees_to_its_end(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Browsers answer the close frame, and leave it to the service to close the connection."""
+    monkeypatch.setattr("gateway.http.graphql.websocket_session._CLOSE_SECONDS", 3600)
+    settings = patient(load_settings(database_url=database_url, port=0, shutdown_timeout=3600))
+
+    async def agree(opened: _Raw) -> int:
+        code = await opened.close_code()
+        opened.frame(0x88, struct.pack("!H", code))
+        return code
+
+    async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE_SECONDS):
+        async with open_application(settings) as app, listening(app, settings) as port:
+            client = await stack.enter_async_context(ClientSession(f"http://127.0.0.1:{port}"))
+            agreed = asyncio.create_task(agree(await stack.enter_async_context(_raw(client))))
+        assert await agreed == 1001
 
 
 async def test_a_mutation_ends_before_the_service_stops(
