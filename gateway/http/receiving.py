@@ -248,8 +248,9 @@ def _problem(message: RawRequestMessage) -> GatewayError | HttpProcessingError |
         except ValueError:
             return InvalidURLError("")
     headers = message.headers
-    if not message.chunked and hdrs.TRANSFER_ENCODING in headers:
-        return ParseError("The request's transfer encoding is not chunked.")
+    if hdrs.TRANSFER_ENCODING in headers and not (message.chunked and message.version == HttpVersion11):
+        # A proxy that speaks HTTP/1.0 knows of no chunks, and would find another end (RFC 9112, 6.1).
+        return ParseError("The request's transfer encoding is not the chunked one of HTTP/1.1.")
     if _HOST.fullmatch(headers.get(hdrs.HOST, "")) is None:
         return ParseError("The request's Host header is malformed.")
     if not headers.get(hdrs.EXPECT, "").isascii():

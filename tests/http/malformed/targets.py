@@ -164,8 +164,16 @@ def _rows() -> list[Malformed]:
         ),
         Malformed(
             "version: 1.0 in chunks",
-            head("POST /graphql HTTP/1.0", [("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")])
-            + b"0\r\n\r\n",
+            head(
+                "POST /graphql HTTP/1.0",
+                [
+                    ("Connection", "keep-alive"),
+                    ("Content-Type", "application/json"),
+                    ("Transfer-Encoding", "chunked"),
+                ],
+            )
+            + b"%x\r\n%s\r\n0\r\n\r\n" % (len(TYPENAME), TYPENAME)
+            + get(target),
             (400,),
         ),
     ]
