@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from gateway.errors import GatewayError, Unavailable
 from gateway.http.graphql.errors import RequestRefused, render_error
@@ -61,6 +61,9 @@ class EventStream:
     async def serve(self, headers: dict[str, str]) -> web.StreamResponse:
         """Until the answers end, the client goes, or it does not read what it is sent."""
         response = web.StreamResponse(headers={**headers, **HEADERS})
+        if self._request.version == HttpVersion10:
+            # Without chunks, the stream ends with the connection. aiohttp would keep it where the client asks for that.
+            response.force_close()
         try:
             await response.prepare(self._request)
             with unacknowledged_for(self._request, self._send_timeout):

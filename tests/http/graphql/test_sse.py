@@ -228,11 +228,12 @@ async def test_the_connection_is_kept_when_the_stream_ended(client: ClientSessio
     assert len(ports) == 1
 
 
-async def test_http_1_0_as_proxies_speak_it(client: ClientSession) -> None:
-    request = b"GET /graphql?query=%7B__typename%7D HTTP/1.0\r\nHost: testserver\r\nAccept: text/event-stream\r\n\r\n"
-    async with asyncio.timeout(PATIENCE_SECONDS):
+@pytest.mark.parametrize("option", [b"", b"Connection: keep-alive\r\n"])
+async def test_http_1_0_as_proxies_speak_it(serve: Serve, option: bytes) -> None:
+    request = b"GET /graphql?query=%7B__typename%7D HTTP/1.0\r\nHost: testserver\r\nAccept: text/event-stream\r\n"
+    async with asyncio.timeout(PATIENCE_SECONDS), serve(keepalive_timeout=3600) as client:
         reader, writer = await asyncio.open_connection("127.0.0.1", await port_of(client))
-        writer.write(request)
+        writer.write(request + option + b"\r\n")
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         writer.close()
     assert head.startswith(b"HTTP/1.0 200 OK")
