@@ -28,8 +28,8 @@ log = structlog.get_logger(__name__)
 SERVER_NAME: Final = "gateway"
 REQUEST_ID: Final = "X-Request-Id"
 
-# How long what a refused client still sends is read and thrown away: were the connection closed
-# at once, its system would drop the answer with it.
+# How long what a refused client still sends, or that of a WebSocket, is read and thrown away: were the
+# connection closed at once, its system would drop the answer with it.
 _LINGER_SECONDS: Final = 3.0
 
 
@@ -164,7 +164,8 @@ class Connection(DispatchingConnection):
         finished = await super().finish_response(request, resp, start_time)
         if self._half_closed and not self._messages:
             self._close = True
-        if is_given_up or self._is_refused:
+        # Only a WebSocket has such a parser: its close frames are sent, and more may still arrive (RFC 6455, 7.1.1).
+        if is_given_up or self._is_refused or self._payload_parser is not None:
             await self._linger()
         return finished
 
@@ -190,7 +191,7 @@ class Connection(DispatchingConnection):
         self._lingering_time = 0.0
         self._close = True
         transport = self.transport
-        if transport is None or self._half_closed:
+        if transport is None or transport.is_closing() or self._half_closed:
             return
         self._gone = self._loop.create_future()
         if transport.can_write_eof():

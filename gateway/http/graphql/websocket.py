@@ -16,10 +16,9 @@ log = structlog.get_logger(__name__)
 
 
 class _Socket(web.WebSocketResponse):
-    """Leaves it to the session to close the connection: a frame that aiohttp refuses is no reason to tear it down.
+    """Leaves it to `Connection` to close: that reads on first, as behind a close frame or within a message that is too large.
 
-    Were it closed with something still unread, as the rest of a message that is too large, the client
-    would get a reset in place of the close code.
+    Were it closed with something still unread, the client would get a reset in place of the close code.
     """
 
     def _close_transport(self) -> None:

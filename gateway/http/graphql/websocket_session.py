@@ -33,7 +33,6 @@ log = structlog.get_logger(__name__)
 _FOUND_IN: Final = "connection_init payload"
 # A client has this long to answer a close frame.
 _CLOSE_SECONDS: Final = 2.0
-_LOOK_SECONDS: Final = 0.05
 
 
 class WebSocketSession:
@@ -70,9 +69,8 @@ class WebSocketSession:
             await asyncio.wait(tasks)
         if self._closing.done():
             await self._say_goodbye(self._closing.result())
-        if isinstance(self._socket.exception(), WebSocketError):
-            await self._let_go()
-        elif self._socket.close_code == WSCloseCode.ABNORMAL_CLOSURE:
+        is_refused = isinstance(self._socket.exception(), WebSocketError)
+        if self._socket.close_code == WSCloseCode.ABNORMAL_CLOSURE and not is_refused:
             drop(self._request)
 
     def close(self, closing: Closing) -> None:
@@ -94,14 +92,6 @@ class WebSocketSession:
                 await self._socket.close(code=closing.code, message=closing.reason)
         except TimeoutError:
             drop(self._request)
-
-    async def _let_go(self) -> None:
-        """After a close frame of aiohttp's own: reads on, and throws away, until the client closes too."""
-        for _ in range(round(_CLOSE_SECONDS / _LOOK_SECONDS)):
-            if self._request.transport is None:
-                return
-            await asyncio.sleep(_LOOK_SECONDS)
-        drop(self._request)
 
     def _expect_init(self) -> None:
         if not self._is_initialised:

@@ -564,7 +564,7 @@ async def test_operations_count_for_the_rate_limit(serve: Serve) -> None:
 
 
 async def test_1009_for_a_message_that_is_too_large(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.http.graphql.websocket_session._CLOSE_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("gateway.http.connection._LINGER_SECONDS", PATIENCE_SECONDS)
     async with serve(max_body_size=2048) as client:
         for size in (2500, 5_000_000):
             async with connected(client) as opened:
@@ -611,6 +611,21 @@ async def test_broken_frames(client: ClientSession, first: int, data: bytes, cod
     async with _raw(client) as connection:
         connection.frame(first, data)
         assert await connection.close_code() == code
+
+
+async def test_what_arrives_behind_the_close_frames_resets_nothing(
+    client: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that is still sending when it gets the close frame would lose it with the reset."""
+    monkeypatch.setattr("gateway.http.connection._LINGER_SECONDS", PATIENCE_SECONDS)
+    async with _raw(client) as connection:
+        connection.frame(0x88, b"")
+        assert await connection.close_code() == 1000
+        await connection.end()
+        for _ in range(10):
+            connection.frame(0x81, b"{}")
+            # Raises ConnectionResetError after a reset.
+            await connection.drain()
 
 
 # The handshake
@@ -734,6 +749,11 @@ class _Raw:
             if length == 126:
                 (length,) = struct.unpack("!H", await self._reader.readexactly(2))
             return first, await self._reader.readexactly(length)
+
+    async def end(self) -> None:
+        """Until the service sends no more."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert await self._reader.read() == b""
 
     async def close_code(self) -> int:
         while True:
