@@ -7,7 +7,7 @@ import sqlite3
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 # One that was used a moment ago lives; one that has lain for longer is asked, for a network can lose
 # a connection without a word. A server that ends one is noticed at once.
 _TRUSTED_SECONDS: Final = 1.0
+# Long enough for a rollback. A database that hangs is not waited for.
+_RETURN_SECONDS: Final = 2.0
 # After these, what was sent may still be under way, or nothing can be sent any more. TimeoutError is an OSError.
 _DOUBTFUL: Final = (asyncio.CancelledError, OSError, asyncpg.InternalClientError)
 
@@ -30,6 +32,7 @@ class ConnectionPool:
 
     def __init__(self, open_one: Callable[[], Awaitable[PooledConnection]], size: int, patience: float) -> None:
         self._open = open_one
+        self._size = size
         self._patience = patience
         self._unopened = size
         # The last one used is the first to be lent: its caches are warm, and the others may rest.
@@ -38,6 +41,7 @@ class ConnectionPool:
         self._line: deque[asyncio.Future[PooledConnection | None]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
         self._is_over = False
+        self._all_are_back = asyncio.Event()
 
     async def take(self) -> PooledConnection:
         """Raises TimeoutError, and what opening raises. `give_back` is to follow, whatever happens."""
@@ -79,11 +83,17 @@ class ConnectionPool:
         self.give_back(connection)
 
     async def close(self) -> None:
-        """Those that are lent follow when they come back."""
+        """Those that are lent follow when they come back; it waits for that, though not for ever.
+
+        What was cancelled a moment ago still has to roll back. Cancelled once more, when the loop ends, SQLAlchemy stops
+        aiosqlite's thread twice, and waits for the second time for ever.
+        """
         self._is_over = True
         idle, self._idle = self._idle, []
-        self._unopened += len(idle)
-        await asyncio.gather(*map(self._close, idle), *self._closing)
+        await asyncio.gather(*map(self._discard, idle), *self._closing)
+        if self._unopened < self._size:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_are_back.wait(), _RETURN_SECONDS)
 
     async def _wait(self) -> PooledConnection | None:
         loop = asyncio.get_running_loop()
@@ -148,6 +158,8 @@ class ConnectionPool:
             self.give_back(connection)
         elif not self._hand_on(None):
             self._unopened += 1
+            if self._is_over and self._unopened == self._size:
+                self._all_are_back.set()
 
     def _hand_on(self, connection: PooledConnection | None) -> bool:
         """To the first in line; False where there is nobody."""

@@ -143,6 +143,24 @@ async def test_a_read_that_is_cancelled_lets_the_log_be_cleared(sqlite_database:
         gc.enable()
 
 
+async def test_closing_waits_for_what_was_cancelled_a_moment_ago(database_url: str) -> None:
+    database = Database(DatabaseConfig(url=database_url))
+    begun = asyncio.Event()
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text("DELETE FROM memberships"))
+        begun.set()
+        await asyncio.get_running_loop().create_future()
+
+    running = asyncio.create_task(database.transaction(work))
+    await begun.wait()
+    running.cancel()
+    before = asyncio.all_tasks()
+    await database.close()
+    assert running.cancelled()
+    assert asyncio.all_tasks() <= before
+
+
 async def test_a_visit_that_fails_leaves_nothing_behind(sqlite_database: Database) -> None:
     def work(fetch: Any) -> None:
         fetch("DELETE FROM memberships", ())
