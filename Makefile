@@ -45,7 +45,7 @@ slow-clients: .venv/dev ## Prints what 1,000 slow sockets do to the latency of a
 
 BENCH_OPTIONS ?=
 .PHONY: bench
-bench: .venv/dev benchmarks/.venv/run benchmarks/peers/.ready ## Measures the service beside its peers, and writes benchmarks/RESULTS.md; 12 minutes, needs Node and wrk.
+bench: .venv/dev benchmarks/.venv/run benchmarks/peers/.ready ## Measures the service beside its peers, and writes benchmarks/RESULTS.md; 17 minutes, needs Node and wrk.
 	$(BIN)/python -m benchmarks.bench $(BENCH_OPTIONS)
 
 .PHONY: bench-quick
