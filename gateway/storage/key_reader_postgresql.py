@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from gateway.model import Environment, Folder, Project, Surface
 from gateway.storage.ahead import Forecast
@@ -13,7 +14,6 @@ from gateway.storage.key_statements_postgresql import (
     CURRENT,
     ENVIRONMENT,
     FOLDER,
-    KeyStatement,
     StatementForMany,
     StatementForOne,
 )
@@ -28,9 +28,20 @@ class PostgreSQLKeyReader:
     def __init__(self, database: Database, *, with_folders: bool) -> None:
         self._database = database
         self._with_folders = with_folders
-        # Whether current environments are asked for, and pages, of which None is for who asks alone, and for no page.
-        # Who asks for neither does not pay for them.
-        self._statements: dict[tuple[bool, bool | None], Prepared] = {}
+
+        def for_one(has_current: bool) -> Prepared:
+            statement = StatementForOne(database.dialect, with_current=has_current, with_folders=with_folders)
+            return database.prepare(statement.whole())
+
+        def for_many(has_current: bool, has_pages: bool) -> Prepared:
+            statement = StatementForMany(
+                database.dialect, with_current=has_current, with_pages=has_pages, with_folders=with_folders
+            )
+            return database.prepare(statement.whole())
+
+        # Who asks for no current environment, or for no page, does not pay for it.
+        self._for_one = cache(for_one)
+        self._for_many = cache(for_many)
 
     async def read(self, questions: Sequence[Question]) -> Sequence[Found | None]:
         if len(questions) == 1 and _is_of_one_place(questions[0].forecast):
@@ -58,7 +69,7 @@ class PostgreSQLKeyReader:
         values: dict[str, object] = {"hash": key_hash, "now": now, "number": numbers[0] if numbers else None}
         if self._with_folders:
             values["surface"] = forecast.surfaces[0]
-        return await self._database.read(self._statement(forecast.current is not None, None), **values)
+        return await self._database.read(self._for_one(forecast.current is not None), **values)
 
     async def _read_many(self, questions: Sequence[Question]) -> Sequence[DriverRow]:
         places: list[tuple[int, int]] = []
@@ -80,21 +91,7 @@ class PostgreSQLKeyReader:
             values |= arrays("lists", ("n", "number", "surface"), lists)
         if pages:
             values |= arrays("pages", ("n", "most"), pages) | arrays("page_lists", ("n", "surface"), page_lists)
-        return await self._database.read(self._statement(has_current, bool(pages)), **values)
-
-    def _statement(self, has_current: bool, has_pages: bool | None) -> Prepared:
-        statement = self._statements.get((has_current, has_pages))
-        if statement is None:
-            dialect, with_folders = self._database.dialect, self._with_folders
-            written: KeyStatement
-            if has_pages is None:
-                written = StatementForOne(dialect, with_current=has_current, with_folders=with_folders)
-            else:
-                written = StatementForMany(
-                    dialect, with_current=has_current, with_pages=has_pages, with_folders=with_folders
-                )
-            statement = self._statements[has_current, has_pages] = self._database.prepare(written.whole())
-        return statement
+        return await self._database.read(self._for_many(has_current, bool(pages)), **values)
 
 
 def _numbers(forecast: Forecast) -> Sequence[int]:
