@@ -130,8 +130,8 @@ class ChangeService:
                 await self._look()
                 checked = clock()
             except Exception as error:
+                # Whatever it is, the next look must come.
                 if not isinstance(error, GatewayError):
-                    # Whatever it is, the next look must come.
                     log.exception("changes.look_failed")
                 if clock() - checked > _UNCHECKED_SECONDS:
                     for watched in self._watched:

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 class _Socket(web.WebSocketResponse):
-    """Leaves it to `Connection` to close: that reads on first, as behind a close frame or within a message that is too large.
+    """Leaves it to `Connection` to close: that reads on first, behind a close frame or in a message that is too large.
 
     Were it closed with something still unread, the client would get a reset in place of the close code.
     """
