@@ -93,9 +93,11 @@ def _make_fixed(
     if not variables:
         return lambda _: constants
     order = _order(definition)
+    # Not the function itself, which would be in a circle with what it holds: the nodes of its document.
+    key = object()
 
     def make(run: Run) -> dict[str, Any]:
-        kept = run.kept_arguments.get(make)
+        kept = run.kept_arguments.get(key)
         if kept is not None:
             return kept
         coerced = run.coerced
@@ -111,7 +113,7 @@ def _make_fixed(
             if value is not ABSENT:
                 found[out_name] = value
         kept = {name: found[name] for name in order if name in found}
-        run.kept_arguments[make] = kept
+        run.kept_arguments[key] = kept
         return kept
 
     return make

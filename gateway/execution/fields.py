@@ -38,11 +38,8 @@ class Document(Protocol):
     def executor(self, runtime_type: GraphQLObjectType, nodes: tuple[FieldNode, ...]) -> Executor: ...
 
 
-class Field:
-    """A field on one type, for all nodes that ask for it under one response key.
-
-    What only few of its values need is made for the first of them.
-    """
+class LocatedField:
+    """A field on one type, for all nodes that ask for it under one response key: where it is, and what fails there."""
 
     def __init__(
         self,
@@ -51,14 +48,12 @@ class Field:
         nodes: tuple[FieldNode, ...],
         parent_type: GraphQLObjectType,
         definition: GraphQLField,
-        resolver: Attribute | Direct | Opaque,
     ) -> None:
         self._document = document
         self.key = key
         self.nodes = nodes
         self.parent_type = parent_type
         self.definition = definition
-        self.resolver = resolver
 
     @property
     def schema(self) -> GraphQLSchema:
@@ -81,34 +76,6 @@ class Field:
     def coordinates(self) -> str:
         return f"{self.parent_type}.{self.nodes[0].name.value}"
 
-    @property
-    def needs_info(self) -> bool:
-        return needs_info(self.definition.type)
-
-    @cached_property
-    def arguments(self) -> Arguments:
-        return prepare_arguments(self.definition, self.nodes[0])
-
-    @cached_property
-    def make_info(self) -> InfoMaker:
-        document = self._document
-        return InfoMaker(
-            self.nodes, self.kind, self.parent_type, document.schema, document.fragments, document.operation
-        )
-
-    @cached_property
-    def complete(self) -> Complete:
-        return non_null(self, self.complete_value) if self.is_non_null else self.complete_value
-
-    @cached_property
-    def complete_value(self) -> Complete:
-        """The same for a value that is there: of it, nothing becomes null that may not be."""
-        return make_completer(self, self.nullable_kind)
-
-    @cached_property
-    def object_executor(self) -> Executor | None:
-        return object_executor(self, self.kind)
-
     def executor(self, runtime_type: GraphQLObjectType) -> Executor:
         return self._document.executor(runtime_type, self.nodes)
 
@@ -127,6 +94,55 @@ class Field:
             raise located
         run.errors.add(located, path)
         return None
+
+
+class Field(LocatedField):
+    """Resolves and completes; what only few of its values need is made for the first of them."""
+
+    def __init__(
+        self,
+        document: Document,
+        key: str,
+        nodes: tuple[FieldNode, ...],
+        parent_type: GraphQLObjectType,
+        definition: GraphQLField,
+        resolver: Attribute | Direct | Opaque,
+    ) -> None:
+        super().__init__(document, key, nodes, parent_type, definition)
+        self.resolver = resolver
+
+    @property
+    def needs_info(self) -> bool:
+        return needs_info(self.definition.type)
+
+    @cached_property
+    def arguments(self) -> Arguments:
+        return prepare_arguments(self.definition, self.nodes[0])
+
+    @cached_property
+    def make_info(self) -> InfoMaker:
+        document = self._document
+        return InfoMaker(
+            self.nodes, self.kind, self.parent_type, document.schema, document.fragments, document.operation
+        )
+
+    @cached_property
+    def _located(self) -> LocatedField:
+        # For what is kept here, and would be in a circle with this field.
+        return LocatedField(self._document, self.key, self.nodes, self.parent_type, self.definition)
+
+    @cached_property
+    def complete(self) -> Complete:
+        return non_null(self._located, self.complete_value) if self.is_non_null else self.complete_value
+
+    @cached_property
+    def complete_value(self) -> Complete:
+        """The same for a value that is there: of it, nothing becomes null that may not be."""
+        return make_completer(self._located, self.nullable_kind)
+
+    @cached_property
+    def object_executor(self) -> Executor | None:
+        return object_executor(self, self.kind)
 
     def finish(self, run: Run, parent: Place, value: Any, info: Any = None) -> Json:
         """From what the resolver returned, whatever it is."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, Final, NamedTuple
+from weakref import WeakValueDictionary, ref
 
 import orjson
 from graphql import (
@@ -35,8 +37,6 @@ from gateway.execution.variables import Variables
 
 # Of one selection set, by the values of the variables that decide what is in it.
 _MAX_VARIANTS: Final = 64
-# Variants bring more, which go with them.
-_MAX_SHARED_EXECUTORS: Final = 2000
 
 
 class Executed(NamedTuple):
@@ -87,36 +87,43 @@ class PlanCompiler:
 class Executor:
     """One selection set on one type, written when it is first run: of an interface's types, few ever are."""
 
-    __slots__ = ("_nodes", "_plan", "_selection_sets", "_type", "call")
+    __slots__ = ("__weakref__", "_selection", "call")
 
-    def __init__(
-        self,
-        plan: Plan,
-        runtime_type: GraphQLObjectType,
-        nodes: tuple[FieldNode, ...],
-        selection_sets: tuple[SelectionSetNode, ...],
-    ) -> None:
-        self._plan = plan
-        self._type = runtime_type
-        self._nodes = nodes
-        self._selection_sets = selection_sets
-        self.call: Execute = self._write_and_call
-
-    def _write_and_call(self, run: Run, source: Any, place: Place) -> Json:
-        self.write()
-        return self.call(run, source, place)
+    def __init__(self, selection: _Selection) -> None:
+        self._selection = selection
+        self.call: Execute = _write_first(ref(self))
 
     def write(self) -> None:
-        self.call = self._written({})
+        self.call = self._selection.written({})
 
-    def _written(self, decided: Mapping[str, bool]) -> Execute:
+
+def _write_first(executor: ref[Executor]) -> Execute:
+    def execute(run: Run, source: Any, place: Place) -> Json:
+        unwritten = executor()
+        assert unwritten is not None
+        unwritten.write()
+        return unwritten.call(run, source, place)
+
+    return execute
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """What an executor is written from."""
+
+    fields: _Fields
+    type: GraphQLObjectType
+    nodes: tuple[FieldNode, ...]
+    selection_sets: tuple[SelectionSetNode, ...]
+
+    def written(self, decided: Mapping[str, bool]) -> Execute:
         try:
-            fields = self._plan.fields(self._type, self._selection_sets, decided)
+            fields = self.fields.collect(self.type, self.selection_sets, decided)
         except Undecided as undecided:
             return self._by_variables(undecided.variables, decided)
-        if not self._nodes and self._plan.is_serial:
-            return write_serial_executor(self._type, fields)
-        return write_executor(self._type, self._nodes, fields)
+        if not self.nodes and self.fields.operation.operation is OperationType.MUTATION:
+            return write_serial_executor(self.type, fields)
+        return write_executor(self.type, self.nodes, fields)
 
     def _by_variables(self, names: tuple[str, ...], decided: Mapping[str, bool]) -> Execute:
         variants: dict[tuple[bool, ...], Execute] = {}
@@ -127,10 +134,67 @@ class Executor:
             if variant is None:
                 if len(variants) >= _MAX_VARIANTS:
                     variants.pop(next(iter(variants)))
-                variant = variants[values] = self._written({**decided, **dict(zip(names, values, strict=True))})
+                variant = variants[values] = self.written({**decided, **dict(zip(names, values, strict=True))})
             return variant(run, source, place)
 
         return execute
+
+
+class _Fields:
+    """What all selection sets of one operation share.
+
+    It only knows the executors, whose fields hold it: a plan that nobody has any more is freed at once, and not when
+    the garbage collector comes.
+    """
+
+    def __init__(
+        self,
+        compiler: PlanCompiler,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        written: Callable[[int], object],
+    ) -> None:
+        self.schema = compiler.schema
+        self.operation = operation
+        self.fragments = {
+            definition.name.value: definition
+            for definition in document.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        self._compiler = compiler
+        self._written = written
+        self._collector = Collector(self.schema, self.fragments)
+        self._executors: WeakValueDictionary[tuple[str, tuple[int, ...]], Executor] = WeakValueDictionary()
+
+    def executor(self, runtime_type: GraphQLObjectType, nodes: tuple[FieldNode, ...]) -> Executor:
+        key = (runtime_type.name, tuple(map(id, nodes)))
+        known = self._executors.get(key)
+        if known is None:
+            selection_sets = tuple(node.selection_set for node in nodes if node.selection_set)
+            known = self._executors[key] = Executor(_Selection(self, runtime_type, nodes, selection_sets))
+        return known
+
+    def collect(
+        self,
+        parent_type: GraphQLObjectType,
+        selection_sets: tuple[SelectionSetNode, ...],
+        decided: Mapping[str, bool],
+    ) -> list[tuple[Field | str, Condition]]:
+        """What a selection set asks for. Raises Undecided."""
+        fields: list[tuple[Field | str, Condition]] = []
+        for selected in self._collector.collect(parent_type, selection_sets, decided):
+            name = selected.nodes[0].name.value
+            definition = self.schema.get_field(parent_type, name)
+            if definition is None:
+                continue
+            if definition is TypeNameMetaFieldDef:
+                fields.append((selected.key, selected.condition))
+                continue
+            resolver = self._compiler.resolver(definition, name)
+            made = Field(self, selected.key, selected.nodes, parent_type, definition, resolver)
+            fields.append((made, selected.condition))
+        self._written(len(fields))
+        return fields
 
 
 class Plan:
@@ -144,25 +208,17 @@ class Plan:
         written: Callable[[int], object],
     ) -> None:
         """Raises Unsupported."""
-        schema = compiler.schema
-        root_type = schema.get_root_type(operation.operation)
+        self.schema = compiler.schema
+        root_type = self.schema.get_root_type(operation.operation)
         if root_type is None:
             raise Unsupported
-        self._compiler = compiler
-        self._written = written
-        self.schema = schema
         self.operation = operation
-        self.fragments = {
-            definition.name.value: definition
-            for definition in document.definitions
-            if isinstance(definition, FragmentDefinitionNode)
-        }
+        self._encode = compiler.encode
+        fields = _Fields(compiler, document, operation, written)
+        self.fragments = fields.fragments
         self._conditions = condition_variables(operation, self.fragments)
-        self._variables = Variables(schema, operation.variable_definitions or (), compiler.coercers)
-        self._collector = Collector(schema, self.fragments)
-        self._executors: dict[tuple[str, tuple[int, ...]], Executor] = {}
-        self.is_serial = operation.operation is OperationType.MUTATION
-        self._root = Executor(self, root_type, (), (operation.selection_set,))
+        self._variables = Variables(self.schema, operation.variable_definitions or (), compiler.coercers)
+        self._root = Executor(_Selection(fields, root_type, (), (operation.selection_set,)))
         self._root.write()
 
     async def execute(self, *arguments: Any, **options: Any) -> Executed:
@@ -215,50 +271,18 @@ class Plan:
             return self._failed(run, error)
         if type(data) is CoroutineType:
             return self._finish(run, data)
-        return Executed(self._compiler.encode(data), run.errors.errors)
+        return Executed(self._encode(data), run.errors.errors)
 
     async def _finish(self, run: Run, data: Coroutine[Any, Any, Json]) -> Executed:
         try:
-            return Executed(self._compiler.encode(await data), run.errors.errors)
+            return Executed(self._encode(await data), run.errors.errors)
         except GraphQLError as error:
             return self._failed(run, error)
 
     def _failed(self, run: Run, error: GraphQLError) -> Executed:
         run.errors.add(error, None)
-        return Executed(self._compiler.encode(None), run.errors.errors)
+        return Executed(self._encode(None), run.errors.errors)
 
     async def _hand_over(self, **options: Any) -> Executed:
         result = await execute_with_core(self.schema, self.operation, self.fragments, **options)
-        return Executed(self._compiler.encode(result.data), result.errors or [])
-
-    def executor(self, runtime_type: GraphQLObjectType, nodes: tuple[FieldNode, ...]) -> Executor:
-        key = (runtime_type.name, tuple(map(id, nodes)))
-        known = self._executors.get(key)
-        if known is None:
-            selection_sets = tuple(node.selection_set for node in nodes if node.selection_set)
-            known = Executor(self, runtime_type, nodes, selection_sets)
-            if len(self._executors) < _MAX_SHARED_EXECUTORS:
-                self._executors[key] = known
-        return known
-
-    def fields(
-        self,
-        parent_type: GraphQLObjectType,
-        selection_sets: tuple[SelectionSetNode, ...],
-        decided: Mapping[str, bool],
-    ) -> list[tuple[Field | str, Condition]]:
-        """What a selection set asks for. Raises Undecided."""
-        fields: list[tuple[Field | str, Condition]] = []
-        for selected in self._collector.collect(parent_type, selection_sets, decided):
-            name = selected.nodes[0].name.value
-            definition = self.schema.get_field(parent_type, name)
-            if definition is None:
-                continue
-            if definition is TypeNameMetaFieldDef:
-                fields.append((selected.key, selected.condition))
-                continue
-            resolver = self._compiler.resolver(definition, name)
-            made = Field(self, selected.key, selected.nodes, parent_type, definition, resolver)
-            fields.append((made, selected.condition))
-        self._written(len(fields))
-        return fields
+        return Executed(self._encode(result.data), result.errors or [])
