@@ -80,8 +80,10 @@ def _measure_aside(
         name="two workers", command=lambda port: [*gateway.kind.command(port), "--workers", "2"]
     )
     with running(two, copies[GATEWAY], free_port(), plan.core, folder, asked[0]) as workers:
-        both = _rounds([gateway, workers], Operation.A, asked, CONNECTIONS, plan, folder)
-        found.workers = (median_of(both[GATEWAY]), median_of(both[two.name]))
+        shared = _rounds([gateway, workers], Operation.A, asked, CONNECTIONS, plan, folder)
+        # What connections ask at one moment is gathered, in each worker by itself: with half of them, half as much.
+        each = _rounds([workers], Operation.A, asked, 2 * CONNECTIONS, plan, folder)
+        found.workers = (median_of(shared[GATEWAY]), median_of(shared[two.name]), median_of(each[two.name]))
 
 
 def _that_can(servers: Sequence[Server], operation: Operation) -> list[Server]:

@@ -45,8 +45,8 @@ class Measured:
     memory: int = 0
     memory_requests: int = 0
     starts: list[float] = field(default_factory=list)
-    # The list operation with one worker, and with two on the one core.
-    workers: tuple[Round, Round] | None = None
+    # The list operation with one worker; and with two on the one core, which share its connections, or have as many each.
+    workers: tuple[Round, Round, Round] | None = None
 
 
 class Ratio(NamedTuple):
@@ -116,9 +116,10 @@ def bounds(all_measured: Iterable[Measured]) -> list[Bound]:
             seconds = statistics.median(measured.starts)
             found.append(Bound(f"Start to first answer, {on}", seconds, _MOST_SECONDS_TO_START, " s"))
         if measured.workers is not None:
-            one, two = measured.workers
-            times = two.cpu_microseconds / one.cpu_microseconds
-            found.append(Bound(f"CPU per request of two workers next to one, {on}", times, _MOST_OF_WORKERS, " times"))
+            one, shared, each = (turn.cpu_microseconds for turn in measured.workers)
+            what = "CPU per request of two workers next to one"
+            found.append(Bound(f"{what}, {on}", shared / one, _MOST_OF_WORKERS, " times"))
+            found.append(Bound(f"{what}, as many connections for each, {on}", each / one, _MOST_OF_WORKERS, " times"))
     return found
 
 
