@@ -25,9 +25,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from gateway.access import is_known_scope
 from gateway.json_or_yaml import read_json_or_yaml
 from gateway.model import MAX_ID
+from gateway.scopes import is_known_scope
 
 T = TypeVar("T")
 

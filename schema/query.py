@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final
 import strawberry
 
 from gateway import model
-from gateway.access import CURRENT, Caller, Scope
+from gateway.access import CURRENT, Caller
 from gateway.model import Surface
+from gateway.scopes import Scope
 from schema import ids
 from schema.connections import After, Before, First, Last
 from schema.context import Context, Info

@@ -10,10 +10,11 @@ from uuid import UUID
 import strawberry
 
 from gateway import model
-from gateway.access import Caller, PlaceRef, Scope
+from gateway.access import Caller, PlaceRef
 from gateway.cursors import Words
 from gateway.execution import InstancesOf
 from gateway.model import FolderFilter, FolderKey, FolderType, Page, Surface, Timestamp, Window
+from gateway.scopes import Scope
 from gateway.storage.directory import EnvironmentKey, environment_key
 from gateway.storage.folders import FolderListing, folder_key
 from gateway.storage.pages import slice_page

@@ -15,12 +15,11 @@ from gateway.access import (
     Grant,
     PlaceRef,
     Reach,
-    Scope,
     WriteGrant,
-    is_known_scope,
 )
 from gateway.errors import NotFound, PermissionDenied
 from gateway.model import MAX_ID, Environment, Project, Surface
+from gateway.scopes import Scope, is_known_scope
 
 _USER, _KEY, _ORGANIZATION, _OTHER = (UUID(int=n) for n in range(1, 5))
 _PROJECT = Project(1, "Web shop", _ORGANIZATION)

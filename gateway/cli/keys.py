@@ -10,10 +10,10 @@ from uuid import UUID
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.access import is_known_scope
 from gateway.cli.running import lost_key, show, with_database
 from gateway.folders import system_clock
 from gateway.model import MAX_ID, Timestamp, format_time
+from gateway.scopes import is_known_scope
 from gateway.storage.engine import Database
 from gateway.storage.keys import KeyInfo, KeyStore, NewKey, ShownKey
 from gateway.workspace import Name

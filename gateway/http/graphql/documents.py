@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
@@ -24,6 +22,7 @@ from graphql.language.parser import MAX_NESTING_DEPTH, Parser
 from graphql.validation.validation_context import MAX_FRAGMENT_WORK
 
 from gateway.execution import Plan, PlanCompiler
+from gateway.http.graphql.bounded import BoundedTexts
 from gateway.http.graphql.errors import (
     OPERATION_UNRESOLVED,
     PARSE_FAILED,
@@ -195,48 +194,6 @@ class Documents(Generic[T]):
         source.body = ""
         _unchain(document)
         return document, lexer.tokens
-
-
-# Its place in the table, and the least that its objects take.
-_BYTES_OF_ITEM: Final = 512
-
-
-class BoundedTexts(Generic[T]):
-    """The values that were asked for last, by a text; their sizes are in bytes, and bounded together."""
-
-    def __init__(self, max_size: int = 4 * 1024 * 1024) -> None:
-        self._items: OrderedDict[str, tuple[T, int]] = OrderedDict()
-        self._max_size = max_size
-        self._size = 0
-
-    def get(self, text: str) -> T | None:
-        item = self._items.get(text)
-        if item is None:
-            return None
-        self._items.move_to_end(text)
-        return item[0]
-
-    def put(self, text: str, value: T, size: int) -> None:
-        """`size` is that of the value, without the text."""
-        if text in self._items:
-            self._size -= self._items.pop(text)[1]
-        size += _BYTES_OF_ITEM + sys.getsizeof(text)
-        self._items[text] = (value, size)
-        self._size += size
-        self._shrink()
-
-    def grow(self, text: str, size: int) -> None:
-        """A value takes so much more, if it is still here."""
-        item = self._items.get(text)
-        if item is not None:
-            self._items[text] = (item[0], item[1] + size)
-            self._size += size
-            self._shrink()
-
-    def _shrink(self) -> None:
-        while self._size > self._max_size:
-            _, (_, dropped) = self._items.popitem(last=False)
-            self._size -= dropped
 
 
 def _unchain(document: DocumentNode) -> None:

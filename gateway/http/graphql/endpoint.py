@@ -18,7 +18,7 @@ from gateway.http.boundary import LOG_FIELDS_KEY, REQUEST_ID_KEY
 from gateway.http.connection import stream_headers
 from gateway.http.failures import GRAPHQL_PATH
 from gateway.http.graphiql import GraphiQL
-from gateway.http.graphql.documents import BoundedTexts
+from gateway.http.graphql.bounded import BoundedTexts
 from gateway.http.graphql.errors import RequestRefused, render_error
 from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, best_media_type
 from gateway.http.graphql.persisted import given_id

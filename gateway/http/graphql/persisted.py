@@ -18,7 +18,7 @@ from typing import Any, Final
 from graphql import GraphQLError
 
 from gateway.errors import InvalidInput
-from gateway.http.graphql.documents import BoundedTexts
+from gateway.http.graphql.bounded import BoundedTexts
 from gateway.http.graphql.errors import (
     PERSISTED_QUERY_NOT_FOUND,
     PERSISTED_QUERY_NOT_SUPPORTED,
