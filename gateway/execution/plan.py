@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from types import CoroutineType
-from typing import Any, Final, NamedTuple
-from weakref import WeakValueDictionary, ref
+from typing import Any, NamedTuple
 
 import orjson
 from graphql import (
     DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
     GraphQLError,
     GraphQLField,
-    GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
-    SelectionSetNode,
-    TypeNameMetaFieldDef,
     assert_valid_schema,
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
-from gateway.execution.fields import Field
+from gateway.execution.executors import Executor, Fields, Selection
 from gateway.execution.handover import execute_with_core
 from gateway.execution.inputs import Coercers
-from gateway.execution.mutations import write_serial_executor
-from gateway.execution.objects import Execute, write_executor
 from gateway.execution.resolvers import Attribute, Direct, Opaque, find_resolver
-from gateway.execution.run import Json, Place, Run
-from gateway.execution.selections import Collector, Condition, Undecided, Unsupported, condition_variables
+from gateway.execution.run import Json, Run
+from gateway.execution.selections import Unsupported, condition_variables
 from gateway.execution.variables import Variables
-
-# Of one selection set, by the values of the variables that decide what is in it.
-_MAX_VARIANTS: Final = 64
 
 
 class Executed(NamedTuple):
@@ -84,119 +72,6 @@ class PlanCompiler:
         return known[1]
 
 
-class Executor:
-    """One selection set on one type, written when it is first run: of an interface's types, few ever are."""
-
-    __slots__ = ("__weakref__", "_selection", "call")
-
-    def __init__(self, selection: _Selection) -> None:
-        self._selection = selection
-        self.call: Execute = _write_first(ref(self))
-
-    def write(self) -> None:
-        self.call = self._selection.written({})
-
-
-def _write_first(executor: ref[Executor]) -> Execute:
-    def execute(run: Run, source: Any, place: Place) -> Json:
-        unwritten = executor()
-        assert unwritten is not None
-        unwritten.write()
-        return unwritten.call(run, source, place)
-
-    return execute
-
-
-@dataclass(frozen=True, slots=True)
-class _Selection:
-    """What an executor is written from."""
-
-    fields: _Fields
-    type: GraphQLObjectType
-    nodes: tuple[FieldNode, ...]
-    selection_sets: tuple[SelectionSetNode, ...]
-
-    def written(self, decided: Mapping[str, bool]) -> Execute:
-        try:
-            fields = self.fields.collect(self.type, self.selection_sets, decided)
-        except Undecided as undecided:
-            return self._by_variables(undecided.variables, decided)
-        if not self.nodes and self.fields.operation.operation is OperationType.MUTATION:
-            return write_serial_executor(self.type, fields)
-        return write_executor(self.type, self.nodes, fields)
-
-    def _by_variables(self, names: tuple[str, ...], decided: Mapping[str, bool]) -> Execute:
-        variants: dict[tuple[bool, ...], Execute] = {}
-
-        def execute(run: Run, source: Any, place: Place) -> Json:
-            values = tuple([run.coerced[name] for name in names])
-            variant = variants.get(values)
-            if variant is None:
-                if len(variants) >= _MAX_VARIANTS:
-                    variants.pop(next(iter(variants)))
-                variant = variants[values] = self.written({**decided, **dict(zip(names, values, strict=True))})
-            return variant(run, source, place)
-
-        return execute
-
-
-class _Fields:
-    """What all selection sets of one operation share.
-
-    It only knows the executors, whose fields hold it: a plan that nobody has any more is freed at once, and not when
-    the garbage collector comes.
-    """
-
-    def __init__(
-        self,
-        compiler: PlanCompiler,
-        document: DocumentNode,
-        operation: OperationDefinitionNode,
-        written: Callable[[int], object],
-    ) -> None:
-        self.schema = compiler.schema
-        self.operation = operation
-        self.fragments = {
-            definition.name.value: definition
-            for definition in document.definitions
-            if isinstance(definition, FragmentDefinitionNode)
-        }
-        self._compiler = compiler
-        self._written = written
-        self._collector = Collector(self.schema, self.fragments)
-        self._executors: WeakValueDictionary[tuple[str, tuple[int, ...]], Executor] = WeakValueDictionary()
-
-    def executor(self, runtime_type: GraphQLObjectType, nodes: tuple[FieldNode, ...]) -> Executor:
-        key = (runtime_type.name, tuple(map(id, nodes)))
-        known = self._executors.get(key)
-        if known is None:
-            selection_sets = tuple(node.selection_set for node in nodes if node.selection_set)
-            known = self._executors[key] = Executor(_Selection(self, runtime_type, nodes, selection_sets))
-        return known
-
-    def collect(
-        self,
-        parent_type: GraphQLObjectType,
-        selection_sets: tuple[SelectionSetNode, ...],
-        decided: Mapping[str, bool],
-    ) -> list[tuple[Field | str, Condition]]:
-        """What a selection set asks for. Raises Undecided."""
-        fields: list[tuple[Field | str, Condition]] = []
-        for selected in self._collector.collect(parent_type, selection_sets, decided):
-            name = selected.nodes[0].name.value
-            definition = self.schema.get_field(parent_type, name)
-            if definition is None:
-                continue
-            if definition is TypeNameMetaFieldDef:
-                fields.append((selected.key, selected.condition))
-                continue
-            resolver = self._compiler.resolver(definition, name)
-            made = Field(self, selected.key, selected.nodes, parent_type, definition, resolver)
-            fields.append((made, selected.condition))
-        self._written(len(fields))
-        return fields
-
-
 class Plan:
     """One operation. What it runs is made when it is first needed."""
 
@@ -214,11 +89,11 @@ class Plan:
             raise Unsupported
         self.operation = operation
         self._encode = compiler.encode
-        fields = _Fields(compiler, document, operation, written)
+        fields = Fields(self.schema, document, operation, compiler.resolver, written)
         self.fragments = fields.fragments
         self._conditions = condition_variables(operation, self.fragments)
         self._variables = Variables(self.schema, operation.variable_definitions or (), compiler.coercers)
-        self._root = Executor(_Selection(fields, root_type, (), (operation.selection_set,)))
+        self._root = Executor(Selection(fields, root_type, (), (operation.selection_set,)))
         self._root.write()
 
     async def execute(self, *arguments: Any, **options: Any) -> Executed:
