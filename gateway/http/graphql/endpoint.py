@@ -20,7 +20,7 @@ from gateway.http.failures import GRAPHQL_PATH
 from gateway.http.graphiql import GraphiQL
 from gateway.http.graphql.bounded import BoundedTexts
 from gateway.http.graphql.errors import RequestRefused, render_error
-from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, best_media_type
+from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, best_media_type, names
 from gateway.http.graphql.persisted import given_id
 from gateway.http.graphql.request import GraphQLRequest, read_request
 from gateway.http.graphql.runner import Answer, Known, Prepared, Runner
@@ -122,7 +122,13 @@ class GraphQLEndpoint:
                 headers |= rate_limit_headers(visit.rate_limit)
             if media_type == EVENT_STREAM:
                 return await self._stream(request, visit, headers)
-            served = await self._answer(request, visit)
+            prepared = await self._prepare(request, visit)
+            if prepared.kind is OperationType.SUBSCRIPTION:
+                # It has one form only, which a client need not prefer to those of all else.
+                if not names(", ".join(request.headers.getall(hdrs.ACCEPT, ())), EVENT_STREAM):
+                    raise InvalidInput("A subscription needs a WebSocket, or 'Accept: text/event-stream'.")
+                return await self._stream(request, visit, headers, prepared)
+            served = await self._answer(request, visit, prepared)
             body = served.answer.body
             status = executed_status(
                 media_type, has_errors=served.answer.has_errors, profile=self._options.http_status_profile
@@ -182,10 +188,7 @@ class GraphQLEndpoint:
         except GatewayError as error:
             return error
 
-    async def _answer(self, request: web.Request, visit: _Visit) -> _Served:
-        prepared = await self._prepare(request, visit)
-        if prepared.kind is OperationType.SUBSCRIPTION:
-            raise InvalidInput("A subscription needs a WebSocket, or 'Accept: text/event-stream'.")
+    async def _answer(self, request: web.Request, visit: _Visit, prepared: Prepared) -> _Served:
         request_id = request[REQUEST_ID_KEY]
         if prepared.document.is_public and not prepared.request.variables:
             return await self._public_answer(prepared, request_id)
@@ -210,11 +213,14 @@ class GraphQLEndpoint:
             raise MethodNotAllowed(request.method)
         return prepared
 
-    async def _stream(self, request: web.Request, visit: _Visit, headers: dict[str, str]) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, visit: _Visit, headers: dict[str, str], prepared: Prepared | None = None
+    ) -> web.StreamResponse:
         request_id = request[REQUEST_ID_KEY]
         is_subscription = False
         try:
-            prepared = await self._prepare(request, visit)
+            if prepared is None:
+                prepared = await self._prepare(request, visit)
         except RequestRefused as refused:
             answers = refused_answers(refused)
         else:

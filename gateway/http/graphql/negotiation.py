@@ -42,6 +42,11 @@ def best_media_type(accept: str | None, offered: tuple[str, ...]) -> str | None:
     return best
 
 
+def names(accept: str, media_type: str) -> bool:
+    """Whether the client takes it by its own name: `*/*` is what clients send that never heard of it."""
+    return any(name == media_type and quality > 0 for name, quality in map(_parse, accept.split(",")))
+
+
 def _parse(entry: str) -> tuple[str, float]:
     name, *parameters = entry.split(";")
     quality = 1.0

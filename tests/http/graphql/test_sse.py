@@ -213,6 +213,31 @@ async def test_a_subscription_needs_an_event_stream(client: ClientSession) -> No
         assert "text/event-stream" in (await response.json())["errors"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("accept", "is_streamed"),
+    [
+        ("application/json, text/event-stream", True),
+        ("application/graphql-response+json, Text/Event-Stream;q=0.1", True),
+        # So do clients ask that never heard of streams.
+        ("application/json, */*", False),
+        ("application/json, text/event-stream;q=0", False),
+    ],
+)
+async def test_a_subscription_is_streamed_to_clients_that_take_events_among_others(
+    client: ClientSession, accept: str, is_streamed: bool
+) -> None:
+    headers = {"Accept": accept, **bearer(ADA)}
+    async with client.post("/graphql", json={"query": CHANGES}, headers=headers) as response:
+        if not is_streamed:
+            assert (response.status, response.content_type) == (400, "application/json")
+            return
+        assert (response.status, response.content_type) == (200, "text/event-stream")
+        await begun(EventSource(response), lambda path: save(client, path))
+    # All else is answered by what the client prefers.
+    async with client.post("/graphql", json={"query": "{ __typename }"}, headers=headers) as response:
+        assert (response.status, response.content_type) == (200, accept.partition(",")[0])
+
+
 # Connections
 
 
