@@ -181,6 +181,8 @@ class ChangeService:
             record = keys.get(each.caller.key_hash)
             try:
                 each.check(record.caller if record else None)
+            except AuthenticationFailed as error:
+                each.listener.stop(error)
             except GatewayError as error:
                 each.listener.stop(AccessLost(error.detail))
         positions = await self._store.positions({each.caller.user_id for each in watched})

@@ -77,7 +77,7 @@ class PermissionDenied(GatewayError):
 
 
 class AccessLost(PermissionDenied):
-    """The key, or its right to read there, went away while a stream was running."""
+    """The right to read there went away while a stream was running."""
 
 
 class NotFound(GatewayError):

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from gateway.changes import ChangeService
-from gateway.errors import AccessLost, Unavailable
+from gateway.errors import AccessLost, AuthenticationFailed, Unavailable
 from gateway.events import EventBus
 from gateway.notifications import Notifications
 from gateway.storage.engine import Database
@@ -201,7 +201,7 @@ async def test_a_stream_that_never_catches_up_is_stopped_too(monkeypatch: pytest
     bus = EventBus()
     service = ChangeService(_EndlessStore(), _Directory(), bus)  # type: ignore[arg-type]
     looking = asyncio.create_task(service.run())
-    with _fast(monkeypatch), pytest.raises(AccessLost):
+    with _fast(monkeypatch), pytest.raises(AuthenticationFailed):
         async with asyncio.timeout(PATIENCE_SECONDS):
             async for _ in _follow(service):
                 await asyncio.sleep(0)

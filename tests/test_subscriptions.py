@@ -52,6 +52,7 @@ from tests.subscriptions import (
 # A wrong change would be here by then: the service looks twice in a second.
 _QUIET_SECONDS = 1.2
 _WITH_PROJECT = CHANGES.replace("environmentId }", "environmentId project { environments { environmentId } } }")
+_KEY_OF_SOCKET_IS_WRONG = "Personal API key found in request connection_init payload is invalid."
 # Path and locations of an error of `CHANGES`.
 AT_THE_FIELD = (["persistedFolderChanged"], [{"line": 3, "column": 3}])
 
@@ -399,6 +400,10 @@ LOSSES = {
 }
 
 
+# After these, there is no such key; after the others, it may no longer read there.
+LOSSES_OF_THE_KEY = ["revoked", "rolled", "expired", "deleted", "inactive"]
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 async def test_a_stream_ends_with_the_right_to_read(
     client: ClientSession, database: Database, subscribe: Subscribe, loss: str
@@ -412,9 +417,17 @@ async def test_a_stream_ends_with_the_right_to_read(
         if subscribe is over_websocket:
             assert ended.value.code == 4403
             assert subscriber.socket.reason
+            assert (subscriber.socket.reason == _KEY_OF_SOCKET_IS_WRONG) is (loss in LOSSES_OF_THE_KEY)
         else:
             (error,) = ended.value.errors
-            assert (error["extensions"]["code"], error["extensions"]["status"]) == ("FORBIDDEN", 403)
+            extensions = error["extensions"]
+            told = (extensions["code"], extensions["status"], extensions["reason"])
+            if loss in LOSSES_OF_THE_KEY:
+                # As the next request with the key will be answered.
+                assert error["message"] == "Personal API key found in request Authorization header is invalid."
+                assert told == ("UNAUTHENTICATED", 401, "authentication_failed")
+            else:
+                assert told == ("FORBIDDEN", 403, "permission_denied")
             assert (error["path"], error["locations"]) == AT_THE_FIELD
             assert (await subscriber.event()).event == "complete"
             assert await subscriber.event() is None
@@ -458,13 +471,14 @@ async def _next_folder(subscriber: Any) -> Any:
     return payload["data"]["persistedFolderChanged"]["persistedFolder"]
 
 
-@pytest.mark.parametrize("loss", ["revoked", "rolled", "expired", "deleted", "inactive"])
+@pytest.mark.parametrize("loss", LOSSES_OF_THE_KEY)
 async def test_an_idle_connection_ends_with_its_key(client: ClientSession, database: Database, loss: str) -> None:
     async with connected(client) as opened, connected(client) as other:
         await opened.init()
         await other.init(GRACE)
         await _execute(database, LOSSES[loss])
         assert await opened.close_code() == 4403
+        assert opened.reason == _KEY_OF_SOCKET_IS_WRONG
         await other.send(type="ping")
         assert await other.receive() == {"type": "pong"}
 

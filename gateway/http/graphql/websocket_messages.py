@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from gateway.errors import GatewayError, PermissionDenied, Unauthenticated, Unavailable
+from gateway.errors import AuthenticationFailed, GatewayError, PermissionDenied, Unauthenticated, Unavailable
 from gateway.http.json import decode_json, encode_json
 
 PROTOCOL: Final = "graphql-transport-ws"
+# As AuthenticationFailed words it.
+FOUND_IN: Final = "connection_init payload"
 
 # Clients number their operations or take a UUID. Every event repeats the id.
 _MAX_ID_LENGTH: Final = 256
@@ -43,6 +45,9 @@ class Closing(Exception):
 
 
 def closing_for(error: GatewayError) -> Closing:
+    if isinstance(error, AuthenticationFailed):
+        # What ends a stream cannot tell where the key was. Over a WebSocket it comes in one place only.
+        error = AuthenticationFailed(FOUND_IN)
     if isinstance(error, (Unauthenticated, PermissionDenied)):
         code = CloseCode.FORBIDDEN
     elif isinstance(error, Unavailable):

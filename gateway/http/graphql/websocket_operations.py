@@ -142,7 +142,7 @@ class Operations:
                     if isinstance(answer.error, Unavailable):
                         # A stream broke off: the client connects again and goes on from where it was.
                         raise closing_for(answer.error)
-                    if isinstance(answer.error, AccessLost):
+                    if isinstance(answer.error, (AuthenticationFailed, AccessLost)):
                         raise answer.error
                     if answer.error is not None:
                         return {"id": operation_id, "type": "error", "payload": [answer.rendered]}

@@ -19,6 +19,7 @@ from gateway.errors import AuthenticationFailed, GatewayError
 from gateway.http.authentication import parse_bearer
 from gateway.http.graphql.slow_readers import drop, send_or_drop
 from gateway.http.graphql.websocket_messages import (
+    FOUND_IN,
     CloseCode,
     Closing,
     Message,
@@ -30,7 +31,6 @@ from gateway.http.json import encode_json
 
 log = structlog.get_logger(__name__)
 
-_FOUND_IN: Final = "connection_init payload"
 # A client has this long to answer a close frame.
 _CLOSE_SECONDS: Final = 2.0
 
@@ -139,7 +139,7 @@ class WebSocketSession:
         if given is not None:
             self._key = parse_bearer(given) if isinstance(given, str) else None
             if self._key is None:
-                raise AuthenticationFailed(_FOUND_IN)
+                raise AuthenticationFailed(FOUND_IN)
         caller = await self.authenticate()
         if caller is not None:
             self._tasks.append(asyncio.create_task(self._watch(caller)))
@@ -147,7 +147,7 @@ class WebSocketSession:
 
     async def authenticate(self) -> Caller | None:
         """For every operation anew: a key may have been revoked since the last one."""
-        return None if self._key is None else await self._services.callers.authenticate(self._key, _FOUND_IN)
+        return None if self._key is None else await self._services.callers.authenticate(self._key, FOUND_IN)
 
     async def _watch(self, caller: Caller) -> None:
         try:
