@@ -1,18 +1,20 @@
 import type { Fetcher, FetcherParams } from "@graphiql/toolkit";
 import { type ExecutionResult, Kind, type OperationDefinitionNode, parse } from "graphql";
-import { createClient, type SubscribePayload } from "graphql-ws";
+import { type Client, createClient, type SubscribePayload } from "graphql-ws";
 import { authorization } from "./key";
 
 /** The page is served where the operations go. */
 const ENDPOINT = new URL(location.pathname, location.href);
 
-/** Runs operations with a key: subscriptions over a WebSocket of their own, all else by POST. */
-export function fetcherWith(key: string): Fetcher {
-  return (params) => {
+/** Runs operations with a key: subscriptions over a WebSocket of their own, which `stop` ends, all else by POST. */
+export function fetcherWith(key: string): { fetcher: Fetcher; stop: () => void } {
+  const clients = new Set<Client>();
+  const fetcher: Fetcher = (params) => {
     const operation = operationOf(params);
     const request = { ...params, operationName: operation?.name?.value };
-    return operation?.operation === "subscription" ? subscribe(request, key) : post(request, key);
+    return operation?.operation === "subscription" ? subscribe(request, key, clients) : post(request, key);
   };
+  return { fetcher, stop: () => clients.forEach((client) => void client.dispose()) };
 }
 
 /** GraphiQL's own idea of what runs is for a moment that of the tab before. */
@@ -43,16 +45,22 @@ export async function post(params: FetcherParams, key: string): Promise<Executio
   return (await response.json()) as ExecutionResult;
 }
 
-async function* subscribe(request: SubscribePayload, key: string): AsyncGenerator<ExecutionResult> {
+async function* subscribe(
+  request: SubscribePayload,
+  key: string,
+  clients: Set<Client>,
+): AsyncGenerator<ExecutionResult> {
   const url = new URL(ENDPOINT);
   url.protocol = url.protocol.replace("http", "ws");
   const client = createClient({ url: url.href, connectionParams: authorization(key), retryAttempts: 0 });
+  clients.add(client);
   try {
     // What GraphiQL names so holds errors as they are sent, too.
     yield* client.iterate(request) as AsyncIterable<ExecutionResult>;
   } catch (error) {
     throw isClose(error) ? new Error(`The service closed the connection: ${error.code} ${error.reason}`) : error;
   } finally {
+    clients.delete(client);
     await client.dispose();
   }
 }

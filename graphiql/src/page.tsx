@@ -13,9 +13,11 @@ const PLUGINS = [explorerPlugin(), HISTORY_PLUGIN];
 export function Page() {
   const [key, setKey] = useState(storedKey);
   // Another fetcher makes GraphiQL ask for the schema again.
-  const fetcher = useMemo(() => fetcherWith(key), [key]);
+  const { fetcher, stop } = useMemo(() => fetcherWith(key), [key]);
   const use = (entered: string) => {
     storeKey(entered);
+    // What is followed with the last key is not for the next one's owner to see.
+    if (entered !== key) stop();
     setKey(entered);
   };
   return (

@@ -90,6 +90,12 @@ try {
     seen.change = await Promise.race([change, second.page.waitForTimeout(1000)]);
   } while (!seen.change);
 
+  // With another key, what is followed with the last one is nothing to see.
+  await first.enter(wrongKey);
+  await first.page.getByRole("button", { name: /^Execute query/ }).waitFor();
+  await first.enter(key);
+  await first.verdict(/accepted/);
+
   seen.stored = await first.page.evaluate(() => ({
     local: JSON.stringify(localStorage),
     session: JSON.stringify(sessionStorage),
