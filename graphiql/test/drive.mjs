@@ -25,6 +25,10 @@ async function open() {
   page.on("websocket", (socket) => seen.requests.push(socket.url()));
   await page.goto(`${address}/graphql`);
   await page.getByRole("link", { name: "Subscription", exact: true }).waitFor();
+  // They are loaded apart from the page, and until they are there, its buttons do nothing.
+  for (const editor of [".graphiql-editor", ".graphiql-response"]) {
+    await page.locator(`${editor} .view-lines`).first().waitFor({ state: "attached" });
+  }
   const keyField = page.getByLabel("API key");
   return {
     page,
