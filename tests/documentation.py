@@ -30,7 +30,7 @@ _SOCKET_ADDRESS: Final = ADDRESS.replace("http", "ws")
 _FENCE: Final = re.compile(
     r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-_LINK: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 # Pages show keys without the right checksum, or secret scanners would report them.
@@ -82,7 +82,7 @@ def prose(page: Path) -> str:
 
 
 def links(page: Path) -> Iterator[tuple[str, str]]:
-    """The path and the anchor of each link within the repository; either may be empty."""
+    """The path and the anchor of each link within the repository, and of each image; either may be empty."""
     for match in _LINK.finditer(prose(page)):
         target = match[1]
         if not re.match(r"[a-z]+:", target):

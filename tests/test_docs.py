@@ -17,6 +17,7 @@ from schema.enums import UserErrorCode
 from tests.documentation import ROOT, anchors, blocks, known_targets, links, make_targets, page_name, pages, prose
 
 ARCHITECTURE: Final = ROOT / "ARCHITECTURE.md"
+REQUEST: Final = ROOT / "docs/how-a-request-is-answered.md"
 CLIENTS: Final = ROOT / "docs/clients"
 DECISIONS: Final = ROOT / "docs/decisions"
 
@@ -47,6 +48,12 @@ def test_make_targets(page: Path) -> None:
 def test_settings_that_are_named(page: Path) -> None:
     named = set(re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]", page.read_text()))
     assert named <= {PREFIX + name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize("page", pages(), ids=page_name)
+def test_files_that_are_named(page: Path) -> None:
+    named = re.findall(r"`((?:gateway|schema|tests|benchmarks|docs|contract|examples)/[\w./-]+)`", prose(page))
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_pages_that_the_code_names() -> None:
@@ -97,8 +104,9 @@ def test_the_map_is_complete() -> None:
     assert sorted(files - migrations - mapped) == []
 
 
-def test_names_in_the_architecture() -> None:
-    """The walks and the promises name classes and functions: all of them exist."""
+@pytest.mark.parametrize("page", [ARCHITECTURE, REQUEST], ids=page_name)
+def test_names_of_classes_and_functions(page: Path) -> None:
+    """All that are named exist."""
     known = set()
     for path in _modules():
         for node in ast.walk(ast.parse(path.read_text())):
@@ -106,10 +114,9 @@ def test_names_in_the_architecture() -> None:
                 known.add(node.name)
             if isinstance(node, ast.ClassDef):
                 known |= {f"{node.name}.{name}" for name in _members(node)}
-    text = prose(ARCHITECTURE)
-    walks = text[text.index("## Two walks") : text.index("## To change something")]
+    text = prose(page)
     # Names of this code, not of the libraries: `Class`, `Class.method`, `function()`.
-    named = set(re.findall(r"`(_?[A-Z]\w*[a-z]\w*(?:\.\w+)?)`", walks)) | set(re.findall(r"`(\w+)\(\)`", walks))
+    named = set(re.findall(r"`(_?[A-Z]\w*[a-z]\w*(?:\.\w+)?)`", text)) | set(re.findall(r"`(\w+)\(\)`", text))
     assert len(named) > 40
     assert sorted(named - known) == []
 
