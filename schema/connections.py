@@ -20,12 +20,13 @@ MAX_PAGE_SIZE: Final = 100
 First = Annotated[
     int | None,
     strawberry.argument(
-        description="How many from the start of the list: 1 to 100. Neither `first` nor `last` is 100."
+        description="How many from the start of the list, 1 to 100; 100 if neither `first` nor `last` is given."
     ),
 ]
 After = Annotated[str | None, strawberry.argument(description="Only what comes after this cursor.")]
 Last = Annotated[
-    int | None, strawberry.argument(description="How many from the end of the list: 1 to 100. Not beside `first`.")
+    int | None,
+    strawberry.argument(description="How many from the end of the list, 1 to 100. Not together with `first`."),
 ]
 Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
 
@@ -108,7 +109,5 @@ _FIRST_PAGE: Final[Window[Any]] = Window(MAX_PAGE_SIZE)
 class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether the list goes on after this page.")
     has_previous_page: bool = strawberry.field(description="Whether the list goes on before this page.")
-    start_cursor: str | None = strawberry.field(
-        description="The cursor of the first item; null where the page is empty."
-    )
-    end_cursor: str | None = strawberry.field(description="The cursor of the last item; null where the page is empty.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first item; null if the page is empty.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last item; null if the page is empty.")

@@ -37,8 +37,8 @@ _expose(
 _expose(
     ChangeKind,
     "PersistedFolderChangeKind",
-    "What became of a folder.",
-    {"CREATED": "It is new.", "UPDATED": "It was changed, or saved again.", "DELETED": "It is gone."},
+    "What happened to a folder.",
+    {"CREATED": "It was created.", "UPDATED": "It was changed, or saved again.", "DELETED": "It was deleted."},
 )
 
 
@@ -60,13 +60,13 @@ _expose(
     "UserErrorCode",
     "The cause of a UserError; the REST endpoints use the same names in lower case.",
     {
-        "BLANK": "The text is empty, or only spaces.",
-        "CONFLICT": "Another folder of the viewer already has this type there.",
+        "BLANK": "The text is empty, or only whitespace.",
+        "CONFLICT": "Another folder of the viewer in the same place, or in the same input, already has this type.",
         "MAX_LENGTH": "The text has too many characters.",
-        "NOT_FOUND": "The viewer has no such folder there.",
-        "NULL": "The field may be left out, but not be null.",
-        "NULL_CHARACTERS_NOT_ALLOWED": "The text holds U+0000.",
+        "NOT_FOUND": "The viewer has no such folder in this place.",
+        "NULL": "The field may be omitted, but may not be null.",
+        "NULL_CHARACTERS_NOT_ALLOWED": "The text contains U+0000.",
         "STALE": "The folder has changed since `expectedUpdatedAt`.",
-        "SURROGATE_CHARACTERS_NOT_ALLOWED": "The text holds half of a surrogate pair.",
+        "SURROGATE_CHARACTERS_NOT_ALLOWED": "The text contains half of a surrogate pair.",
     },
 )

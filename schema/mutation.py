@@ -23,24 +23,24 @@ T = TypeVar("T")
 _PROTOCOL = "Prefix of the location; 1 to 64 characters. Spaces around it are trimmed."
 _PATH = "Path within the protocol; at most 4,096 characters. Spaces around it are trimmed."
 _FOLDER_ID = "Node id or UUID."
-_EXPECTED = "Refuse where the folder has changed since: the `updatedAt` that was read."
+_EXPECTED = "The `updatedAt` that was read; if the folder has changed since, nothing is done and the error is `STALE`."
 
 # What a person can correct about a folder that is there; GatewayErrors of another kind are errors of the operation.
 _CORRECTABLE = (InvalidFields, Conflict, Stale, NotFound)
 
 
-@strawberry.type(description="What went wrong with an input, for a person to correct.")
+@strawberry.type(description="A mistake in the input that a person can correct.")
 class UserError:
     code: UserErrorCode = strawberry.field(description="The cause, for programs.")
     field: list[str] | None = strawberry.field(
-        description='Path of the input field, as `["folders", "1", "path"]`; null where no one field is at fault.'
+        description='Path of the input field, for example `["folders", "1", "path"]`; null if no single field is wrong.'
     )
     message: str = strawberry.field(description="The cause, for people.")
 
 
 @strawberry.input(
-    description="Creates the folder, or overwrites the one of this type that is there: fields left out go back to "
-    "their defaults."
+    description="Creates the folder, or overwrites the existing one of this type: omitted fields are reset to their "
+    "defaults."
 )
 class UpsertPersistedFolderInput:
     type: FolderType = strawberry.field(description="Which of the viewer's folders.")
@@ -51,13 +51,15 @@ class UpsertPersistedFolderInput:
     path: str = strawberry.field(default=DEFAULT_PATH, description=_PATH)
 
 
-@strawberry.type(description="The folder that was saved, or why it was not.")
+@strawberry.type(description="The folder that was saved, or the reasons why it was not.")
 class UpsertPersistedFolderPayload:
     persisted_folder: PersistedFolder | None = strawberry.field(
-        default=None, description="Null exactly where `userErrors` has entries."
+        default=None, description="Null if, and only if, `userErrors` has entries."
     )
     created: bool = strawberry.field(default=False, description="Whether the folder is new.")
-    user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty where all went well.")
+    user_errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty if the mutation succeeded."
+    )
 
 
 @strawberry.input(description="One folder of a set that is saved together.")
@@ -67,29 +69,33 @@ class PersistedFolderDraft:
     path: str = strawberry.field(default=DEFAULT_PATH, description=_PATH)
 
 
-@strawberry.input(description="Upserts several folders of one place, all or none. A type may stand in the list once.")
+@strawberry.input(
+    description="Creates or overwrites several folders of one place, all or none. Each type may be in the list once."
+)
 class UpsertPersistedFoldersInput:
-    folders: list[PersistedFolderDraft] = strawberry.field(description="The folders; three at the most.")
+    folders: list[PersistedFolderDraft] = strawberry.field(description="The folders, at most three.")
     project_id: strawberry.ID | None = strawberry.field(default=None, description=PROJECT_ID)
     environment_id: strawberry.ID | None = strawberry.field(default=None, description=ENVIRONMENT_ID)
     surface: Surface = strawberry.field(default=Surface.WEB, description="The surface that the folders belong to.")
 
 
-@strawberry.type(description="The folders that were saved, or why none was.")
+@strawberry.type(description="The folders that were saved, or the reasons why none was.")
 class UpsertPersistedFoldersPayload:
     persisted_folders: list[PersistedFolder] = strawberry.field(
-        default_factory=list, description="In the order of the input; empty where `userErrors` has entries."
+        default_factory=list, description="In the order of the input; empty if `userErrors` has entries."
     )
-    user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty where all went well.")
+    user_errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty if the mutation succeeded."
+    )
 
 
-@strawberry.input(description="Changes only what it names.")
+@strawberry.input(description="Changes only the fields that are given.")
 class UpdatePersistedFolderInput:
     id: strawberry.ID = strawberry.field(description=_FOLDER_ID)
     project_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=PROJECT_ID)
     environment_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=ENVIRONMENT_ID)
     surface: Surface | None = strawberry.field(
-        default=strawberry.UNSET, description="Only a folder of this surface; any where it is left out."
+        default=strawberry.UNSET, description="Only a folder of this surface; of any surface if omitted."
     )
     type: FolderType | None = strawberry.field(default=strawberry.UNSET, description="The new type; may not be null.")
     protocol: str | None = strawberry.field(
@@ -101,36 +107,40 @@ class UpdatePersistedFolderInput:
     expected_updated_at: Timestamp | None = strawberry.field(default=strawberry.UNSET, description=_EXPECTED)
 
 
-@strawberry.type(description="The folder after the change, or why it was not changed.")
+@strawberry.type(description="The folder after the change, or the reasons why it was not changed.")
 class UpdatePersistedFolderPayload:
     persisted_folder: PersistedFolder | None = strawberry.field(
-        default=None, description="Null exactly where `userErrors` has entries."
+        default=None, description="Null if, and only if, `userErrors` has entries."
     )
-    user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty where all went well.")
+    user_errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty if the mutation succeeded."
+    )
 
 
-@strawberry.input(description="Names the folder to delete.")
+@strawberry.input(description="The folder to delete.")
 class DeletePersistedFolderInput:
     id: strawberry.ID = strawberry.field(description=_FOLDER_ID)
     project_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=PROJECT_ID)
     environment_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=ENVIRONMENT_ID)
     surface: Surface | None = strawberry.field(
-        default=strawberry.UNSET, description="Only a folder of this surface; any where it is left out."
+        default=strawberry.UNSET, description="Only a folder of this surface; of any surface if omitted."
     )
     expected_updated_at: Timestamp | None = strawberry.field(default=strawberry.UNSET, description=_EXPECTED)
 
 
-@strawberry.type(description="The id of the folder that is gone, or why it was not deleted.")
+@strawberry.type(description="The id of the deleted folder, or the reasons why it was not deleted.")
 class DeletePersistedFolderPayload:
     deleted_persisted_folder_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The Node id of the folder that is gone, for clients to drop from their caches."
+        default=None, description="The Node id of the deleted folder, for clients to remove from their caches."
     )
-    user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty where all went well.")
+    user_errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty if the mutation succeeded."
+    )
 
 
-@strawberry.type(description="What can be changed. All fields need a key with the scope `persisted_folder:write`.")
+@strawberry.type(description="The mutations. All fields need a key with the scope `persisted_folder:write`.")
 class Mutation:
-    @strawberry.mutation(description="Saves one folder of the viewer: creates it, or overwrites the one that is there.")
+    @strawberry.mutation(description="Saves one folder of the viewer: creates it, or overwrites the existing one.")
     async def upsert_persisted_folder(
         self,
         info: Info,

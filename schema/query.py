@@ -30,9 +30,10 @@ from schema.types import (
 )
 
 PROJECT_ID: Final = (
-    "A project, by number, Node id or `@current`: its primary environment is meant. Not beside `environmentId`."
+    "A project, by number, Node id or `@current`; it stands for its primary environment. Not together with "
+    "`environmentId`."
 )
-ENVIRONMENT_ID: Final = "An environment, by number, Node id or `@current`. Not beside `projectId`."
+ENVIRONMENT_ID: Final = "An environment, by number, Node id or `@current`. Not together with `projectId`."
 ProjectId = Annotated[strawberry.ID | None, strawberry.argument(description=PROJECT_ID)]
 EnvironmentId = Annotated[strawberry.ID | None, strawberry.argument(description=ENVIRONMENT_ID)]
 
@@ -78,19 +79,19 @@ async def find_project(context: Context, text: str) -> model.Project | None:
     return environments[0].project if environments else None
 
 
-@strawberry.type(description="What can be read. All fields but `__typename` need a key.")
+@strawberry.type(description="The queries. All fields but `__typename` need a key.")
 class Query:
     @strawberry.field(description="The user whose key the request carries.")
     def viewer(self, info: Info) -> Viewer:
         return shown(info.context.caller)
 
-    @strawberry.field(description="Null where there is no such object, or the viewer may not see it.")
+    @strawberry.field(description="An object by its Node id; null if there is none, or the viewer may not see it.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A Node id.")]
     ) -> Node | None:
         return shown(await find_node(info.context, id))
 
-    @strawberry.field(description="Like `node`, for several ids at once; in their order.")
+    @strawberry.field(description="Like `node`, for several ids at once; in the order of the ids.")
     def nodes(
         self, info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="Node ids.")]
     ) -> list[Node | None]:
@@ -100,7 +101,7 @@ class Query:
         items: list[Any] = [find_node(context, each) for each in ids]
         return items
 
-    @strawberry.field(description="A project; null where there is none, or the viewer may not see it.")
+    @strawberry.field(description="A project; null if there is none, or the viewer may not see it.")
     async def project(
         self,
         info: Info,
@@ -110,7 +111,7 @@ class Query:
     ) -> Project | None:
         return shown(await find_project(info.context, id))
 
-    @strawberry.field(description="An environment; null where there is none, or the viewer may not see it.")
+    @strawberry.field(description="An environment; null if there is none, or the viewer may not see it.")
     async def environment(
         self,
         info: Info,
@@ -121,9 +122,9 @@ class Query:
         return shown(await info.context.reachable_environment(id))
 
     @strawberry.field(
-        description="The viewer's folders on one surface of one environment, by type. Name a project (its primary "
-        "environment is meant)\nor an environment, by number, Node id or `@current`; neither means the current "
-        "environment."
+        description="The viewer's folders on one surface of one environment, ordered by type. Name a project, which "
+        "stands for its primary environment,\nor an environment, by number, Node id or `@current`; without either it is "
+        "the current environment."
     )
     def persisted_folders(
         self,
@@ -144,8 +145,8 @@ class Query:
         return page
 
     @strawberry.field(
-        description="One folder by its Node id or its UUID. Where a place is named too, a folder of another place "
-        "is null."
+        description="One folder by its Node id or its UUID; null if there is none, or if an argument names another "
+        "place than the folder's."
     )
     async def persisted_folder(
         self,
@@ -154,12 +155,12 @@ class Query:
         project_id: ProjectId = None,
         environment_id: EnvironmentId = None,
         surface: Annotated[
-            Surface | None, strawberry.argument(description="Only a folder of this surface; any where it is left out.")
+            Surface | None, strawberry.argument(description="Only a folder of this surface; of any surface if omitted.")
         ] = None,
     ) -> PersistedFolder | None:
         return shown(await find_folder(info.context, id, project_id, environment_id, surface))
 
-    @strawberry.field(description="The viewer's folder of one type; null where there is none yet.")
+    @strawberry.field(description="The viewer's folder of one type; null if there is none yet.")
     def persisted_folder_by_type(
         self,
         info: Info,
@@ -172,7 +173,7 @@ class Query:
         folder: PersistedFolder | None = folder_of_type(info.context, place, surface, type)
         return folder
 
-    @strawberry.field(description="What is left of the key's rate limit; null where no rate limit is in force.")
+    @strawberry.field(description="What is left of the key's rate limit; null if there is no rate limit.")
     def rate_limit(self, info: Info) -> RateLimit | None:
         _ = info.context.caller
         state = info.context.rate_limit

@@ -38,7 +38,7 @@ def _parse_uuid(value: Any) -> UUID:
 SCALARS: Final[dict[object, ScalarDefinition]] = {
     Timestamp: strawberry.scalar(
         name="DateTime",
-        description="A time in UTC, as RFC 3339 text, as `2026-01-31T09:30:00.123456Z`.",
+        description="A time in UTC as RFC 3339 text, for example `2026-01-31T09:30:00.123456Z`.",
         specified_by_url="https://scalars.graphql.org/andimarek/date-time",
         serialize=format_time,
         parse_value=_parse_time,

@@ -14,20 +14,20 @@ from schema.query import EnvironmentId, ProjectId
 from schema.types import PersistedFolder, shown
 
 
-@strawberry.type(description="A change that is committed.")
+@strawberry.type(description="A committed change of a folder.")
 class PersistedFolderChange:
-    kind: ChangeKind = strawberry.field(description="What became of the folder.")
+    kind: ChangeKind = strawberry.field(description="What happened to the folder.")
     persisted_folder: PersistedFolder = strawberry.field(
-        description="The folder after the change; for DELETED as it last was."
+        description="The folder after the change; for DELETED, as it was before."
     )
-    cursor: str = strawberry.field(description="Opaque; hand it back as `after` to go on from here.")
+    cursor: str = strawberry.field(description="Opaque; pass it as `after` to continue after this change.")
 
 
-@strawberry.type(description="What can be followed. Needs a key with the scope `persisted_folder:read`.")
+@strawberry.type(description="The subscriptions. They need a key with the scope `persisted_folder:read`.")
 class Subscription:
     @strawberry.subscription(
-        description="Each change to the viewer's folders in one environment, in the order of commit; of one surface, "
-        "or of all where none is named. With `after`, what was missed since that change comes first."
+        description="Each change to the viewer's folders in one environment, in the order of commit; on one surface, "
+        "or on all if `surface` is omitted. With `after`, the changes since that cursor come first."
     )
     async def persisted_folder_changed(
         self,
@@ -35,11 +35,13 @@ class Subscription:
         project_id: ProjectId = None,
         environment_id: EnvironmentId = None,
         surface: Annotated[
-            Surface | None, strawberry.argument(description="Only this surface; all where it is left out.")
+            Surface | None, strawberry.argument(description="Only this surface; all surfaces if omitted.")
         ] = None,
         after: Annotated[
             str | None,
-            strawberry.argument(description="The cursor of the last change that was seen, at most an hour old."),
+            strawberry.argument(
+                description="The cursor of the last change that the client has seen, at most an hour old."
+            ),
         ] = None,
     ) -> AsyncGenerator[PersistedFolderChange, None]:
         context = info.context

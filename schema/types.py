@@ -25,9 +25,9 @@ from schema.context import Context, Info
 
 T = TypeVar("T")
 
-SurfaceArgument = Annotated[Surface, strawberry.argument(description="The surface whose folders are meant.")]
+SurfaceArgument = Annotated[Surface, strawberry.argument(description="The surface of the folders.")]
 Types = Annotated[
-    list[FolderType] | None, strawberry.argument(description="Only folders of these types; all where it is left out.")
+    list[FolderType] | None, strawberry.argument(description="Only folders of these types; of all types if omitted.")
 ]
 TypeArgument = Annotated[FolderType, strawberry.argument(description="Which of the viewer's folders.")]
 
@@ -67,8 +67,10 @@ class PersistedFolder(Node):
     uuid: UUID = strawberry.field(resolver=_folder_uuid, description="The id that the REST endpoints use.")
     type: FolderType = strawberry.field(description="Which of the viewer's folders this is.")
     surface: Surface = strawberry.field(description="The surface that the folder belongs to.")
-    protocol: str = strawberry.field(description="Prefix of the location, as `products://`; 1 to 64 characters.")
-    path: str = strawberry.field(description="Path within the protocol; empty for its root.")
+    protocol: str = strawberry.field(
+        description="Prefix of the location, for example `products://`; 1 to 64 characters."
+    )
+    path: str = strawberry.field(description="Path within the protocol; empty for the root.")
     location: str = strawberry.field(description="`protocol` followed by `path`.")
     environment: Environment = strawberry.field(
         resolver=_folder_environment, description="The environment that the folder belongs to."
@@ -82,7 +84,7 @@ class PersistedFolderEdge:
     is_type_of = InstancesOf(Edge)
 
     cursor: str = strawberry.field(
-        description="Opaque; hand it back as `after` or `before` on a field with the same arguments."
+        description="Opaque; pass it as `after` or `before` to the same field with the same other arguments."
     )
     node: PersistedFolder = strawberry.field(description="The folder.")
 
@@ -95,7 +97,7 @@ class PersistedFolderConnection:
     )
     page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
     total_count: int = strawberry.field(
-        description="How many folders match on all pages. Counted only where it is selected."
+        description="How many folders match on all pages. Counted only if it is selected."
     )
 
 
@@ -182,7 +184,7 @@ def _place_of(environment: model.Environment) -> PlaceRef:
     return PlaceRef(str(environment.id), is_project=False)
 
 
-@strawberry.type(description="An environment of a project: what folders belong to.")
+@strawberry.type(description="An environment of a project. Each folder belongs to one.")
 class Environment(Node):
     is_type_of = InstancesOf(model.Environment)
 
@@ -193,11 +195,12 @@ class Environment(Node):
     name: str = strawberry.field(resolver=_name, description="The environment's name. Needs the scope `project:read`.")
     project: Project = strawberry.field(description="The project that the environment belongs to.")
     persisted_folders: PersistedFolderConnection = strawberry.field(
-        resolver=_environment_folders, description="The viewer's folders on one surface of this environment, by type."
+        resolver=_environment_folders,
+        description="The viewer's folders on one surface of this environment, ordered by type.",
     )
     persisted_folder_by_type: PersistedFolder | None = strawberry.field(
         resolver=_environment_folder_by_type,
-        description="The viewer's folder of one type; null where there is none yet.",
+        description="The viewer's folder of one type; null if there is none yet.",
     )
 
 
@@ -205,7 +208,7 @@ class Environment(Node):
 class EnvironmentEdge:
     is_type_of = InstancesOf(Edge)
 
-    cursor: str = strawberry.field(description="Opaque; hand it back as `after` or `before` on the same field.")
+    cursor: str = strawberry.field(description="Opaque; pass it as `after` or `before` to the same field.")
     node: Environment = strawberry.field(description="The environment.")
 
 
@@ -217,7 +220,7 @@ class EnvironmentConnection:
     )
     page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
     total_count: int = strawberry.field(
-        description="How many environments there are on all pages. Counted only where it is selected."
+        description="How many environments there are on all pages. Counted only if it is selected."
     )
 
 
@@ -247,10 +250,11 @@ class Project(Node):
     name: str = strawberry.field(resolver=_name, description="The project's name. Needs the scope `project:read`.")
     primary_environment: Environment = strawberry.field(
         resolver=_primary_environment,
-        description="The environment that the project routes of the REST endpoints stand for.",
+        description="The environment whose folders the project routes of the REST endpoints show.",
     )
     environments: list[Environment] = strawberry.field(
-        resolver=_project_environments, description="The environments that the viewer's key may reach, by number."
+        resolver=_project_environments,
+        description="The environments of the project that the viewer's key has access to, ordered by number.",
     )
 
 
@@ -293,7 +297,7 @@ async def _viewer_folders(
     info: Info,
     surfaces: Annotated[
         list[Surface] | None,
-        strawberry.argument(description="Only folders of these surfaces; all where it is left out."),
+        strawberry.argument(description="Only folders of these surfaces; of all surfaces if omitted."),
     ] = None,
     types: Types = None,
     first: First = None,
@@ -319,15 +323,16 @@ class Viewer(Node):
     email: str = strawberry.field(resolver=_email, description="The user's email address. Needs the scope `user:read`.")
     scopes: list[str] = strawberry.field(resolver=_scopes, description="The key's scopes, sorted.")
     current_environment: Environment | None = strawberry.field(
-        resolver=_current_environment, description="What `@current` stands for; null where the key may not reach it."
+        resolver=_current_environment,
+        description="The environment that `@current` stands for; null if the key has no access to it.",
     )
     environments: EnvironmentConnection = strawberry.field(
-        resolver=_viewer_environments, description="The environments that the key may reach, by number."
+        resolver=_viewer_environments, description="The environments that the key has access to, ordered by number."
     )
     persisted_folders: PersistedFolderConnection = strawberry.field(
         resolver=_viewer_folders,
-        description="The viewer's folders in every environment that the key may reach, "
-        "by environment, surface and type.",
+        description="The viewer's folders in every environment that the key has access to, "
+        "ordered by environment, surface and type.",
     )
 
 
@@ -338,5 +343,5 @@ def _sorted(values: list[Any] | None) -> tuple[Any, ...] | None:
 @strawberry.type(description="What is left of the key's rate limit.")
 class RateLimit:
     limit: int = strawberry.field(description="Requests allowed in the current window.")
-    remaining: int = strawberry.field(description="Requests left in it.")
-    reset_at: Timestamp = strawberry.field(description="When the window is over.")
+    remaining: int = strawberry.field(description="Requests left in the current window.")
+    reset_at: Timestamp = strawberry.field(description="When the window ends.")
