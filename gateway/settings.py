@@ -124,35 +124,39 @@ class Settings(BaseSettings):
     )
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
     shutdown_timeout: float = Field(
-        10, ge=0, le=3600, description="How long requests that are under way may take to end when the service stops."
+        10, ge=0, le=3600, description="How long open requests may take to finish when the service stops."
     )
     request_head_timeout: Seconds = Field(
-        10, description="How long a request line and its header fields may take to arrive; answered 408 then."
+        10, description="How long a request line and its header fields may take to arrive; after that, 408."
     )
-    request_body_timeout: Seconds = Field(30, description="How long a request's body may take; answered 408 then.")
+    request_body_timeout: Seconds = Field(
+        30, description="How long a request's body may take to arrive; after that, 408."
+    )
     response_send_timeout: Seconds = Field(
         30, description="How long a client may leave an answer unread before its connection is dropped."
     )
     keepalive_timeout: Seconds = Field(
-        75, description="How long a connection may stay idle; longer than a load balancer in front keeps it."
+        75, description="How long a connection may stay idle; set it longer than the load balancer in front does."
     )
-    max_connections: int = Field(10_000, ge=1, description="Connections in all; one more is answered 503.")
+    max_connections: int = Field(10_000, ge=1, description="Open connections in total; a further one is answered 503.")
     max_connections_per_address: int = Field(
-        2000, ge=1, description="Connections from one address, trusted proxies excepted; one more is answered 429."
+        2000,
+        ge=1,
+        description="Open connections from one address, except trusted proxies; a further one is answered 429.",
     )
     compression: bool = Field(True, description="Whether answers are compressed for clients that accept zstd or gzip.")
     compression_min_size: int = Field(1024, ge=0, description="Smaller answers are not compressed.")
     cors_allowed_origins: JsonList[Origin] = Field(
         [],
-        description="Origins, as a JSON list, whose pages may call from a browser; `*` is any. Credentials of the "
-        "browser, as cookies, are never allowed.",
+        description="Origins, as a JSON list, whose pages may call the service from a browser; `*` is any origin. "
+        "Browser credentials, such as cookies, are never allowed.",
     )
 
     log_level: Literal["info", "warning", "error"] = Field(
-        "info", description="The least important events that the log holds; each request is an `info`."
+        "info", description="The lowest level that is logged; each request is logged at `info`."
     )
     log_format: Literal["json", "console"] = Field(
-        "json", description="`json`: a line of JSON for each event; `console`: for a person to read."
+        "json", description="`json`: one JSON object per line; `console`: text for people."
     )
 
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] = Field(
@@ -163,8 +167,8 @@ class Settings(BaseSettings):
         10,
         ge=1,
         le=1000,
-        description="Connections to the database for requests, at the most, in each worker; on PostgreSQL without "
-        "pgbouncer, one more hears of changes.",
+        description="The largest number of database connections for requests, in each worker; on PostgreSQL without "
+        "pgbouncer, one more connection listens for changes.",
     )
     database_pool_timeout: Seconds = Field(
         5,
@@ -175,10 +179,13 @@ class Settings(BaseSettings):
         5, description="How long one statement may take; for SQLite, how long it waits for a lock."
     )
     database_behind_pgbouncer: bool = Field(
-        False, description="Whether pgbouncer pools transactions in between: no prepared statement is kept then."
+        False,
+        description="Whether the connection goes through pgbouncer in transaction mode: prepared statements are not "
+        "kept then.",
     )
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = Field(
-        None, description="`redis://host:6379/0`: what replicas share beside the database, as the rate limits."
+        None,
+        description="`redis://host:6379/0`: a Redis that replicas share, to count rate limits and to announce changes.",
     )
 
     rate_limits: bool = Field(False, description="Whether requests are counted and limited per key.")
@@ -187,36 +194,41 @@ class Settings(BaseSettings):
 
     trusted_proxies: JsonList[Network] = Field(
         [],
-        description="Networks, as a JSON list, whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed, and whose "
-        "connections are not counted by address.",
+        description="Networks, as a JSON list, of proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` are trusted, "
+        "and whose connections are not counted per address.",
     )
     metrics: bool = Field(
-        False, description="Whether `/metrics` answers, for Prometheus. Keep it from the public, at the proxy."
+        False, description="Whether `/metrics` answers, for Prometheus. It needs no key: block it at the proxy."
     )
     workers: Annotated[int, AfterValidator(_workers)] = Field(
         1,
         ge=1,
         le=256,
-        description="How many processes share the port, each on a core of its own; `gateway serve --workers` says the "
-        "same. Connections, also those of the database, and memory are counted for each.",
+        description="How many processes share the port; `gateway serve --workers` overrides it. Memory and all limits on "
+        "connections, also to the database, are per process.",
     )
     max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
     document_cache_size: int = Field(
         8 * 1024 * 1024,
         ge=0,
-        description="How many bytes of memory documents may take that were parsed, validated and compiled, "
-        "so that this is done once. A usual document takes some 30,000.",
+        description="How many bytes of memory the cache of parsed, validated and compiled documents may take. "
+        "A typical document takes about 30,000.",
     )
     operation_timeout: Seconds = Field(10, description="How long a GraphQL operation may take.")
-    websocket_init_timeout: Seconds = Field(3, description="How long a WebSocket may stay without `connection_init`.")
+    websocket_init_timeout: Seconds = Field(
+        3, description="How long a WebSocket may stay open without `connection_init`."
+    )
     websocket_ping_interval: Seconds = Field(
         15, description="How often a WebSocket is pinged; one that does not answer is closed."
     )
-    stream_heartbeat: Seconds = Field(15, description="How often an idle stream of server-sent events is fed.")
-    stream_send_timeout: Seconds = Field(
-        10, description="How long a client of a stream may take to read what it is sent before it is closed."
+    stream_heartbeat: Seconds = Field(
+        15, description="How often an idle stream of server-sent events sends an empty comment."
     )
-    max_subscriptions: int = Field(20, ge=1, description="Operations at a time over one WebSocket.")
+    stream_send_timeout: Seconds = Field(
+        10,
+        description="How long a client of a stream or WebSocket may take to read what it is sent; after that, its connection is closed.",
+    )
+    max_subscriptions: int = Field(20, ge=1, description="Operations that may run at the same time over one WebSocket.")
     max_tokens: int = Field(2000, ge=1, description="Tokens of a GraphQL document; comments count too.")
     max_literal_length: int = Field(
         65_536, ge=1, description="Characters in all string literals of a document; variables have no such limit."
@@ -227,32 +239,34 @@ class Settings(BaseSettings):
     max_field_comparisons: int = Field(
         5_000,
         ge=1,
-        description="Fields that are compared to tell whether those of one name agree, again wherever they are spread.",
+        description="Comparisons of fields with the same response name, to check that they can be merged; fields of a "
+        "fragment count each time it is spread.",
     )
-    max_depth: int = Field(12, ge=1, description="Fields of a GraphQL operation below each other.")
+    max_depth: int = Field(12, ge=1, description="How deeply the fields of a GraphQL operation may be nested.")
     max_introspection_depth: int = Field(
         20, ge=15, description="The same below `__schema` and `__type`; the standard introspection query needs 14."
     )
-    max_fields: int = Field(2000, ge=1, description="Fields of an operation, each fragment counted where it is spread.")
+    max_fields: int = Field(
+        2000, ge=1, description="Fields of an operation; fields of a fragment count each time it is spread."
+    )
     max_root_fields: int = Field(30, ge=1, description="Fields at the root of an operation.")
     max_aliases: int = Field(30, ge=0, description="Aliases in an operation.")
     max_directives: int = Field(50, ge=0, description="Directives in an operation.")
     max_nodes: int = Field(
-        10_000, ge=1, description="Objects that an operation may return: its page sizes multiplied, and added up."
+        10_000, ge=1, description="Objects that an operation may return, computed from its page sizes before it runs."
     )
-    max_values: int = Field(
-        200_000, ge=1, description="Fields that an operation may return, counted with the same page sizes."
-    )
+    max_values: int = Field(200_000, ge=1, description="Fields that an operation may return, computed in the same way.")
     max_validation_errors: int = Field(5, ge=1, description="How many errors of a document are reported.")
     persisted_queries: bool = Field(True, description="Whether clients may use automatic persisted queries.")
     trusted_documents: Path | None = Field(
         None,
-        description="A manifest of documents, as Relay, graphql-codegen or Apollo write it. Nothing else runs then.",
+        description="The file with the manifest of trusted documents, as Relay, graphql-codegen or Apollo write it. No other "
+        "document runs then.",
     )
     http_status_profile: Literal["stable", "draft"] = Field(
         "stable",
-        description="`draft` answers with the statuses of the newest GraphQL-over-HTTP draft: 422 for documents and "
-        "variables that do not fit, 294 for partial answers.",
+        description="`draft` answers with the statuses of the newest GraphQL-over-HTTP draft: 422 for invalid documents "
+        "and variables, 294 for answers with errors.",
     )
     introspection: Literal["public", "key", "off"] = Field(
         "public", description="Who may introspect the schema: everyone, callers with a key, or nobody."
@@ -260,7 +274,7 @@ class Settings(BaseSettings):
     graphiql: bool = Field(True, description="Whether a browser that opens `/graphql` gets GraphiQL.")
     cursor_secret: Annotated[SecretStr, AfterValidator(_cursor_secret)] | None = Field(
         None,
-        description="Signs cursors; at least 32 characters. Left out, one is made once and kept in the database.",
+        description="The secret that signs cursors, at least 32 characters. If not set, one is made once and kept in the database.",
     )
 
     def database(self) -> DatabaseConfig:

@@ -17,7 +17,7 @@ _INTRODUCTION: Final = """\
 
 <!-- Written by `make generate` from gateway/settings.py. -->
 
-Every setting is an environment variable. All are checked at the start, and all that is wrong is told at once, without the values; the exit code is then 2.
+Every setting is an environment variable. All are checked when the service starts. If some are wrong, all of them are reported together, without their values, and the exit code is 2.
 A variable that is empty counts as not set, and one that is not in this table is ignored.
 
 | variable | default | takes | what it does |

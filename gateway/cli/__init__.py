@@ -31,12 +31,12 @@ from schema.schema import build_schema, print_sdl
 def main() -> None:
     """Persisted folders over GraphQL and REST.
 
-    Settings come from the environment, as GATEWAY_DATABASE_URL; docs/operators/settings.md lists them.
+    Settings are environment variables, such as GATEWAY_DATABASE_URL; docs/operators/settings.md lists them.
     """
 
 
 @main.command("serve")
-@click.option("--workers", type=int, help="How many processes share the port; GATEWAY_WORKERS says the same.")
+@click.option("--workers", type=int, help="How many processes share the port; overrides GATEWAY_WORKERS.")
 def serve_command(workers: int | None) -> None:
     """Serve until SIGINT or SIGTERM. The database must be migrated."""
     settings = read_settings() if workers is None else read_settings(workers=workers)
@@ -49,7 +49,7 @@ def serve_command(workers: int | None) -> None:
 
 @main.command("migrate")
 def migrate_command() -> None:
-    """Bring the database to the newest schema."""
+    """Migrate the database to the newest schema."""
 
     async def work(database: Database) -> Sequence[str]:
         return await migrate(database)
@@ -63,8 +63,8 @@ def migrate_command() -> None:
 def load_command(file: TextIO) -> None:
     """Load a workspace FILE, JSON or YAML; - reads standard input.
 
-    Creates and updates what the file names. Loading it again changes nothing. Keys that have no
-    value in the file get one, which is printed this once.
+    Creates and updates what the file names, and deletes nothing. Loading it again changes nothing.
+    A key without a value in the file gets a new one, which is printed only once.
     """
     try:
         workspace = parse_workspace(file.read())
@@ -90,7 +90,10 @@ def schema_command() -> None:
 
 @main.command("demo")
 def demo_command() -> None:
-    """Migrate, load a demo workspace into an empty database, and serve."""
+    """Serve a demo workspace.
+
+    Migrates the database first, and loads the demo workspace if the database is empty.
+    """
     # One process migrates, loads and serves.
     settings = read_settings().model_copy(update={"workers": 1})
     configure_logs(

@@ -27,7 +27,9 @@ def documents_group() -> None:
 @documents_group.command("check")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def documents_check(file: Path) -> None:
-    """Check that each document of the manifest FILE fits the schema and the limits.
+    """Check the documents of the manifest FILE.
+
+    Each must fit the schema and the limits of this version of the service.
 
     FILE is what Relay, graphql-codegen or Apollo write: what GATEWAY_TRUSTED_DOCUMENTS names.
     """

@@ -23,7 +23,7 @@ _NAME: Final = TypeAdapter(Name)
 
 @click.group("keys")
 def keys_group() -> None:
-    """Make, list, revoke and roll personal API keys."""
+    """Create, list, revoke and roll personal API keys."""
 
 
 def _scope(_: click.Context, __: click.Parameter, scopes: tuple[str, ...]) -> tuple[str, ...]:
@@ -41,15 +41,15 @@ def _name(_: click.Context, __: click.Parameter, text: str | None) -> str | None
 
 
 @keys_group.command("create")
-@click.option("--user", required=True, metavar="EMAIL", callback=_name, help="Whose key it is.")
-@click.option("--label", required=True, callback=_name, help="What it is for; each of a user's keys has its own.")
+@click.option("--user", required=True, metavar="EMAIL", callback=_name, help="The user, by email address.")
+@click.option("--label", required=True, callback=_name, help="What the key is for; unique among the user's keys.")
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     required=True,
     callback=_scope,
-    help="As persisted_folder:read, or * for all. May be given several times.",
+    help="For example persisted_folder:read, or * for all. May be given several times.",
 )
 @click.option(
     "--environment",
@@ -78,7 +78,7 @@ def keys_create(
     organizations: tuple[UUID, ...],
     expires: datetime | None,
 ) -> None:
-    """Make a key; its value is shown this once."""
+    """Create a key; its value is shown only once."""
     expires_at = expires.replace(tzinfo=UTC) if expires else None
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise click.BadParameter("lies in the past", param_hint="'--expires'")
@@ -92,9 +92,9 @@ def keys_create(
 
 @keys_group.command("list")
 @click.option("--user", metavar="EMAIL", callback=_name, help="Only this user's keys.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for each line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def keys_list(user: str | None, as_json: bool) -> None:
-    """List keys, masked."""
+    """List keys, with their values masked."""
 
     async def work(database: Database) -> list[KeyInfo]:
         return await KeyStore(database).listed(user)
@@ -106,7 +106,7 @@ def keys_list(user: str | None, as_json: bool) -> None:
 @keys_group.command("revoke")
 @click.argument("key_id", metavar="ID", type=UUID)
 def keys_revoke(key_id: UUID) -> None:
-    """Stop the key with this ID, at once and for good."""
+    """Revoke the key with this ID, at once and for good."""
 
     async def work(database: Database) -> None:
         await KeyStore(database).revoke(key_id, system_clock())
@@ -118,7 +118,10 @@ def keys_revoke(key_id: UUID) -> None:
 @keys_group.command("roll")
 @click.argument("key_id", metavar="ID", type=UUID)
 def keys_roll(key_id: UUID) -> None:
-    """Give the key with this ID a new value, shown this once; the old one stops at once."""
+    """Replace the value of the key with this ID.
+
+    The new value is shown only once; the old one stops working at once.
+    """
 
     async def work(database: Database) -> ShownKey:
         return await KeyStore(database).roll(key_id)
