@@ -22,25 +22,25 @@ generators: tests/codegen/.venv/installed ## Installs the code generators that t
 	npm ci --silent --prefix tests/codegen/apollo-ios
 
 .PHONY: test
-test: .venv/dev ## Runs all tests; those that need a component that is not here are skipped, but not in CI.
+test: .venv/dev ## Runs all tests; those that need a program that is not installed are skipped, but fail in CI.
 	$(BIN)/pytest -n auto --dist loadfile
 
 .PHONY: bombs
-bombs: .venv/dev ## Prints what hostile documents cost, beside an ordinary one.
+bombs: .venv/dev ## Prints what hostile documents cost, compared with an ordinary one.
 	$(BIN)/python -m benchmarks.bombs
 
 FUZZ_REQUESTS ?= 1000000
 FUZZ_SEED ?= 1
 .PHONY: fuzz
-fuzz: .venv/dev ## Sends generated requests, FUZZ_REQUESTS of them; stops at the first that is not answered well.
+fuzz: .venv/dev ## Sends FUZZ_REQUESTS generated requests; stops at the first wrong answer.
 	$(BIN)/python -m benchmarks.fuzz --requests $(FUZZ_REQUESTS) --seed $(FUZZ_SEED)
 
 .PHONY: plan-proof
-plan-proof: .venv/dev ## Runs 100,000 random operations from plans and with graphql-core, and compares.
+plan-proof: .venv/dev ## Runs 100,000 random operations from plans and with graphql-core, and compares the answers.
 	$(BIN)/python -m benchmarks.plan_proof
 
 .PHONY: slow-clients
-slow-clients: .venv/dev ## Prints what 1,000 slow sockets do to the latency of another client.
+slow-clients: .venv/dev ## Prints how 1,000 slow clients change the latency of another one.
 	$(BIN)/python -m benchmarks.slow_clients
 
 BENCH_OPTIONS ?=
@@ -49,19 +49,19 @@ BENCH_OPTIONS ?=
 BENCH_PYTHON ?= $(PYTHON)
 benchmarks/.venv/run benchmarks/peers/.ready: PYTHON := $(BENCH_PYTHON)
 .PHONY: bench
-bench: .venv/dev benchmarks/.venv/run benchmarks/peers/.ready ## Measures the service beside its peers, and writes benchmarks/RESULTS.md; 17 minutes, needs Node and wrk.
+bench: .venv/dev benchmarks/.venv/run benchmarks/peers/.ready ## Measures the service and other servers, and writes benchmarks/RESULTS.md; takes 17 minutes, needs Node and wrk.
 	$(BIN)/python -m benchmarks.bench $(BENCH_OPTIONS)
 
 .PHONY: bench-quick
-bench-quick: .venv/dev benchmarks/.venv/run benchmarks/peers/.ready ## Two operations against two peers, in 3 minutes; only prints.
+bench-quick: .venv/dev benchmarks/.venv/run benchmarks/peers/.ready ## Measures two operations and two other servers in 3 minutes; only prints.
 	$(BIN)/python -m benchmarks.bench --quick
 
 .PHONY: instructions
-instructions: .venv/dev ## Counts the instructions of a request; fails where they are a tenth over the recorded ones. RECORD=1 records.
+instructions: .venv/dev ## Counts the CPU instructions of a request; fails if they are a tenth above the recorded number. RECORD=1 records.
 	$(BIN)/python -m benchmarks.instructions $(if $(RECORD),--record)
 
 .PHONY: conformance
-conformance: .venv/dev ## Prints how well the service keeps its promises, and writes docs/conformance.md; needs Node.
+conformance: .venv/dev ## Checks the service against its specifications, and writes docs/conformance.md; needs Node.
 	npm ci --silent --prefix tests/node
 	npm ci --silent --prefix tests/clients
 	$(BIN)/python -m benchmarks.conformance
@@ -79,27 +79,27 @@ format: .venv/dev ## Formats the code.
 	$(BIN)/ruff format .
 
 .PHONY: check
-check: lint test fresh schema-changes ## Lints and tests; fails where a generated file is not fresh, or a breaking change not announced.
+check: lint test fresh schema-changes ## Lints and tests; fails if a generated file is out of date, or a breaking change is not announced.
 
 .PHONY: generate
-generate: .venv/dev ## Writes the generated files anew: schema.graphql and the table of settings.
+generate: .venv/dev ## Writes the generated files again: schema.graphql and the table of settings.
 	$(BIN)/gateway schema > schema.graphql
 	$(BIN)/python -m tests.settings_table
 
 .PHONY: fresh
-fresh: generate ## Fails where a generated file is not what `make generate` writes.
+fresh: generate ## Fails if a generated file differs from what `make generate` writes.
 	git diff --exit-code -- schema.graphql docs/operators/settings.md
 
 .PHONY: schema-changes
-schema-changes: .venv/dev ## Prints what breaks clients of the last release; fails where CHANGELOG.md does not announce it.
+schema-changes: .venv/dev ## Prints dangerous and breaking schema changes since the last release; fails if CHANGELOG.md does not announce a breaking one.
 	$(BIN)/python -m tests.schema_changes check
 
 .PHONY: release-schema
-release-schema: .venv/dev ## Takes schema.graphql as that of the release, for the target above.
+release-schema: .venv/dev ## Copies schema.graphql as the schema of the release, for schema-changes.
 	$(BIN)/python -m tests.schema_changes release
 
 .PHONY: example
-example: .venv/run examples/web/node_modules/.package-lock.json ## Starts the demo service with the example front end before it; needs Node.
+example: .venv/run examples/web/node_modules/.package-lock.json ## Starts the demo service with the example front end; needs Node.
 	@npm run --silent --prefix examples/web build
 	@node examples/web/serve.mjs $(BIN)/gateway demo
 
@@ -116,7 +116,7 @@ migration: .venv/dev ## Drafts a migration from the tables as they are: make mig
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q --upgrade
 .PHONY: lock
-lock: ## Resolves the dependencies anew; needs uv.
+lock: ## Resolves the dependencies again; needs uv.
 	uv pip compile $(LOCK) --group build -o requirements-build.txt
 	uv pip compile $(LOCK) pyproject.toml -o requirements.txt
 	uv pip compile $(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
@@ -124,7 +124,7 @@ lock: ## Resolves the dependencies anew; needs uv.
 
 PEERS := benchmarks/peers
 .PHONY: lock-peers
-lock-peers: ## Resolves the dependencies of the benchmarks' peers anew; needs uv and npm.
+lock-peers: ## Resolves the dependencies of the servers in the benchmarks again; needs uv and npm.
 	uv pip compile $(LOCK) $(PEERS)/requirements.in -o $(PEERS)/requirements.txt
 	npm update --silent --package-lock-only --prefix $(PEERS)
 
