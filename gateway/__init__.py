@@ -1,4 +1,4 @@
-"""Persisted folders over GraphQL and REST, on one set of rules. ARCHITECTURE.md shows the rooms."""
+"""Persisted folders over GraphQL and REST, on one set of rules. ARCHITECTURE.md describes the modules."""
 
 from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""Builds the service from its settings and closes it again: the only place that knows everyone."""
+"""Builds the service from its settings, and closes it again. Only this module knows all the others."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
 
 
 def _options(kind: type[T], settings: Settings, **others: Any) -> T:
-    """Options of one room, from the settings of the same names."""
+    """Options of one module, from the settings of the same names."""
     names = {field.name for field in fields(kind)} - set(others)  # type: ignore[arg-type]  # kind is a dataclass
     return kind(**{name: getattr(settings, name) for name in names}, **others)
 

@@ -1,8 +1,8 @@
-"""Streams of folder changes: what was missed, then what is new, for as long as the key may read there.
+"""Streams of folder changes: those that were missed, then new ones, for as long as the key has access.
 
-Every change is read from the outbox, in the order of commit; wake-ups only say when to look. They
-come from this process, from PostgreSQL's NOTIFY and from Redis, and a look every half second makes
-up for any that is lost. The same look finds keys that were revoked and memberships that ended.
+Every change is read from the outbox, in the order of commit; wake-ups only say when to look. They come from this
+process, from PostgreSQL's NOTIFY and from Redis. A check every half second makes up for lost ones, and finds keys that
+were revoked and memberships that ended.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Wakes those who wait for a user's changes. It carries no change: they are read from the outbox.
+"""Wakes the streams of a user whose folders have changed. The changes themselves are read from the outbox.
 
-A publisher never waits for a reader, and nothing queues up: a reader that was busy meanwhile finds
-that it was woken, however often.
+A publisher never waits for a reader, and nothing is queued: a reader that was busy learns that it was woken, but not
+how often.
 """
 
 from __future__ import annotations

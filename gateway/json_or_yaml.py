@@ -1,4 +1,4 @@
-"""Reads a document that a person wrote, JSON or YAML, without letting it grow beyond its text."""
+"""Reads files in JSON or YAML, with a limit on what YAML's aliases may expand to."""
 
 from __future__ import annotations
 

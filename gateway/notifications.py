@@ -1,7 +1,7 @@
-"""Tells the other replicas that a user's folders changed, and hears it from them.
+"""Tells the other replicas that a user's folders have changed, and receives the same from them.
 
-PostgreSQL notifies by itself (a trigger does), and Redis is told after the commit where it is
-configured. Both may lose a message: `gateway.changes` looks for itself every half second.
+On PostgreSQL a trigger sends the notification; Redis, where it is configured, is told after the commit. Both may lose
+a message: `gateway.changes` also looks every half second.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Several processes on one port, started, watched and stopped by one that serves nothing itself.
+"""Several worker processes on one port, and the supervisor that starts, watches and stops them.
 
-The kernel spreads connections over them (SO_REUSEPORT). They are forked, so what was imported before is in
-memory once; the supervisor has neither threads nor an event loop that a fork could break.
+The kernel distributes connections among them (SO_REUSEPORT). They are forked, so imported modules are in memory once;
+the supervisor has neither threads nor an event loop, which a fork could break.
 """
 
 from __future__ import annotations

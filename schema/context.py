@@ -1,4 +1,4 @@
-"""What resolvers have in hand: who calls, the services, and the loaders of this request."""
+"""What resolvers work with: the caller, the services, and the loaders of this request."""
 
 from __future__ import annotations
 

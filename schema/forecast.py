@@ -1,9 +1,9 @@
-"""Which places an operation will probably read, told from its root fields before its key is looked up.
+"""What an operation will probably read, guessed from its root fields before its key is looked up.
 
-It need not be right: what is not foreseen here is read when a resolver asks for it. So only what
-operations mostly look like is looked at: fields of the root itself, and what they name by arguments.
-All of an operation is foreseen or nothing: else what is there at once would overtake what has to be
-read, and of two fields that fail another one would come first.
+It need not be right: what is not forecast is read when a resolver asks for it. So only the usual forms of operations
+are recognised, by the fields of the root and their arguments. An operation is forecast as a whole or not at all: otherwise
+data that is there at once would overtake data that has to be read, and of two fields that fail, another one would be
+reported first.
 """
 
 from __future__ import annotations

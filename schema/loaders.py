@@ -1,8 +1,7 @@
-"""What the fields of one request ask for, gathered: one statement for each kind, however many fields ask.
+"""Data loaders: what the fields of one request ask for, in one statement for each kind, however many fields ask.
 
-A statement is sent when the event loop comes round, so all lists that stand side by side, by alias
-or in the items of a list, are in it. Folders are not kept: a mutation later in the same document
-must see what an earlier one wrote.
+A statement is sent in the next turn of the event loop, so it covers all lists that are side by side, by alias or in the
+items of a list. Folders are not cached: a mutation later in the same document must see what an earlier one wrote.
 """
 
 from __future__ import annotations

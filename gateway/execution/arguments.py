@@ -1,4 +1,4 @@
-"""The arguments of a field, as far as they can be known before it runs."""
+"""The arguments of a field, prepared as far as possible before it runs."""
 
 from __future__ import annotations
 

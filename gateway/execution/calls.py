@@ -1,4 +1,4 @@
-"""How a plan calls an application's function: what is handed over, and the `Info` where it asks for one."""
+"""How a plan calls an application's resolver: with its arguments, and an `Info` if it asks for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a resolver returned to what the answer says, by the type of the field."""
+"""Value completion: from what a resolver returned to what the answer contains, by the type of the field."""
 
 from __future__ import annotations
 

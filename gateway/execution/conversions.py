@@ -1,6 +1,7 @@
-"""Strawberry's conversion of arguments, with all that does not depend on a value worked out before.
+"""Strawberry's conversion of arguments, prepared as far as it does not depend on values.
 
-Not known here: `Maybe`, global ids, inputs that build themselves or hold themselves.
+Not supported here, and left to Strawberry: `Maybe`, global ids, inputs with a `from_input` of their own, and inputs
+that contain themselves.
 """
 
 from __future__ import annotations

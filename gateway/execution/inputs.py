@@ -1,6 +1,6 @@
-"""Prepared coercers of values that a request brings.
+"""Prepared coercers of input values.
 
-They say what fits. Why something does not fit is graphql-core's to say, so that it says it word for word.
+They only tell whether a value fits. If it does not, graphql-core coerces it too, so that the message is its own.
 """
 
 from __future__ import annotations

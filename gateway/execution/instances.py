@@ -1,4 +1,4 @@
-"""Object types whose values are told by their class."""
+"""Object types whose values are recognised by their class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists, from iterables and from asynchronous ones; the items as they come, awaitable or not."""
+"""Completion of lists: of iterables and asynchronous iterables, with items that may be awaitable."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Executors of selection sets, as Python that is written for them.
+"""Executors of selection sets: Python functions that are generated for them.
 
-For each set of fields on a type there is one function. What most fields are (an attribute that holds a
-text, a function of the source) stands in it in place, without a call in between; all else calls the
-field's own runner. The text of such a function depends on the kinds of the fields and on the names of
-attributes, never on a request: names of a document are handed to it as values. So functions of the
-same shape share their code.
+For each set of fields on a type there is one function. It handles most fields inline (an attribute that holds a text,
+a function of the source), and calls the other fields' runners. The generated source depends on the kinds of the fields
+and on the names of attributes, never on a request: the names in a document are passed to it as values. So functions of
+the same shape share their compiled code.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which values need no second look: neither awaitable nor callable, no exception, no null.
+"""Types whose values need no further checks: none of them is awaitable, callable, an exception or null.
 
-graphql-core asks each value four questions. Most types answer them for all their values, so one look
-at the type is enough.
+graphql-core asks each value four questions. For most types the answers are the same for all values, so one look at the
+type is enough.
 """
 
 from __future__ import annotations

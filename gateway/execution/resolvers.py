@@ -1,9 +1,9 @@
-"""How a field gets its value: what its resolver is, where that can be told.
+"""How a field is resolved: by an attribute, by a function of the application, or by a resolver that is called as it is.
 
-Strawberry wraps every resolver in functions that convert arguments and make an `Info`, for each call.
-Where a wrapper is known to do nothing else (no extension, no handler of exceptions, no class of the
-application's own in between), its work is done here once. A wrapper is known by its code: another
-version of Strawberry's, or anyone else's, is called as graphql-core would call it.
+Strawberry wraps every resolver in functions that convert arguments and make an `Info`, for each call. If a wrapper does
+nothing else (no extension, no exception handler, no class of the application's own in between), its work is done here
+once. Wrappers are recognised by their code objects: those of another version of Strawberry, or of anyone else, are
+called as graphql-core would call them.
 """
 
 from __future__ import annotations

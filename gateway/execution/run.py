@@ -1,4 +1,4 @@
-"""What one execution has in hand, and its errors."""
+"""The state of one execution, and its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a whole field runs, where it is not written out in place: from its resolver to its part of the answer."""
+"""Runs one field, from its resolver to its part of the answer, unless `objects` handles the field inline."""
 
 from __future__ import annotations
 

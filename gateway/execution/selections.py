@@ -1,7 +1,7 @@
-"""Which fields a selection set asks for on one type, collected before anything runs.
+"""The fields that a selection set asks for on one type, collected before anything runs.
 
-`@skip` and `@include` on a variable stay open: a field carries the condition under which it is there.
-Where two nodes of one field differ in it, the variables decide first (`Undecided`).
+`@skip` and `@include` on a variable are not decided here: a field carries its condition. If two nodes of one field have
+different conditions, the fields are collected for given values of the variables (`Undecided`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Functions that are written as text. What differs from one to the next comes in as values, so that most share code."""
+"""Compiles functions from generated source. What differs between them is passed as values, so most share code."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""HTTP: beside `gateway.app` and `gateway.server`, all that imports aiohttp. It translates; the rules are elsewhere."""
+"""HTTP. Only this package, `gateway.app` and `gateway.server` import aiohttp. It has no rules of its own."""

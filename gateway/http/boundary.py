@@ -1,4 +1,4 @@
-"""What every request passes: its id, its line in the log, and the last catch for what nobody expected."""
+"""The middleware around every handler: the request's id, its line in the log, the answer to unexpected errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One connection of a client: what aiohttp does, with limits in time, and errors in the service's own words."""
+"""One client connection: aiohttp's, with time limits, and errors in the service's own format."""
 
 from __future__ import annotations
 

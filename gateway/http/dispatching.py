@@ -1,7 +1,7 @@
-"""Who answers a request that has arrived: a task of its own, when nothing else is under way on its connection.
+"""Starts one task for each request, when no other request of its connection is under way.
 
-aiohttp's own loop would take a turn before each request and one behind it, and has to ask for whatever may be the matter
-with one. Of most requests it is known when they begin: they are here whole, and their path leads to an endpoint.
+aiohttp's own loop takes a turn of the event loop before and after each request, and checks each for what only few have.
+Most requests need none of that: they have arrived completely, and their path leads to an endpoint.
 """
 
 from __future__ import annotations

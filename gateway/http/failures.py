@@ -1,6 +1,6 @@
-"""Errors that no endpoint renders: of a request that cannot be read, has no route, or that nobody expected.
+"""Errors that no endpoint has rendered: of requests that cannot be read or have no route, and unexpected ones.
 
-Each becomes the service's own words in the shape of the endpoint that it was for; aiohttp's stay inside.
+Each is rendered in the format of the endpoint that the request was for, with the service's message, not aiohttp's.
 """
 
 from __future__ import annotations

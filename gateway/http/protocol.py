@@ -1,4 +1,4 @@
-"""Takes connections, counts them, and watches over the time they take."""
+"""The server: accepts connections, counts them, and enforces their time limits."""
 
 from __future__ import annotations
 

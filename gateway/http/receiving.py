@@ -1,7 +1,7 @@
-"""What arrives over a connection: fed to aiohttp's parser, and looked at for what aiohttp lets pass.
+"""Receives requests: feeds aiohttp's parser, and refuses what HTTP forbids but aiohttp accepts.
 
-This and `connection` lean on inner parts of aiohttp's RequestHandler, of the version in requirements.txt;
-tests/http/test_protocol.py and tests/http/test_slow_clients.py notice where another version differs.
+This module and `connection` use internals of aiohttp's RequestHandler, of the version in requirements.txt.
+tests/http/test_protocol.py and tests/http/test_slow_clients.py fail if another version behaves differently.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answers that are whole: a head and a body, written in one piece."""
+"""Complete answers: head and body are written in one piece."""
 
 from __future__ import annotations
 

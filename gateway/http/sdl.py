@@ -1,4 +1,4 @@
-"""`GET /schema.graphql`: the schema as text, for code generators; cheap to ask for again."""
+"""`GET /schema.graphql`: the schema as text, with an ETag, for code generators."""
 
 from __future__ import annotations
 

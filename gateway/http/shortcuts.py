@@ -1,4 +1,4 @@
-"""The way from a request to its handler for what arrives over and over: the same as aiohttp's, found once for a path."""
+"""Finds the handler of a request as aiohttp's router does, and remembers it for each path."""
 
 from __future__ import annotations
 

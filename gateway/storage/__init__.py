@@ -1,1 +1,1 @@
-"""The store: the only room that imports sqlalchemy."""
+"""The database. Only this package imports SQLAlchemy."""

@@ -1,8 +1,8 @@
-"""What a request will probably read, read along with its key: one statement in place of three.
+"""What a request will probably read (`Forecast`), and what was read of it together with the key (`ReadAhead`).
 
-A forecast changes nothing but the number of statements. Environments that were read along go to the
-Caller for its checks like any other, and folders that were read along are given out for a grant only;
-what was not foreseen, or wrongly, is read when it is asked for.
+A forecast changes only the number of statements: one instead of three. Environments that were read ahead go through the
+checks of the Caller like any other, and folders are given out only for a grant. If the forecast was missing or wrong,
+the data is read when it is asked for.
 """
 
 from __future__ import annotations

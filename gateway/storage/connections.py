@@ -1,6 +1,6 @@
-"""Connections to the database, in two forms: SQLAlchemy's, and the driver's own below it.
+"""Connections to the database that can be used in two ways: through SQLAlchemy, and through the driver below it.
 
-With a pool of SQLAlchemy's, the second could not be had without the price of the first.
+With SQLAlchemy's own pool, using the driver would cost as much as using SQLAlchemy.
 """
 
 from __future__ import annotations

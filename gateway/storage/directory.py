@@ -1,4 +1,4 @@
-"""Who exists: organizations, projects, environments, users and keys, as the service reads them."""
+"""Reads organizations, projects, environments, users and keys for the service."""
 
 from __future__ import annotations
 

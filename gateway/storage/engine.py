@@ -1,4 +1,4 @@
-"""The database: single statements, transactions, and what is run again."""
+"""The database: single statements, transactions, and retries."""
 
 from __future__ import annotations
 

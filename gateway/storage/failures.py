@@ -1,7 +1,7 @@
-"""How the database fails: it is gone, it refuses a value, or it does what nobody expected.
+"""Errors of the database: it is unreachable, it refuses a value, or something unexpected happened.
 
-No failure that leaves here holds a value of a row: drivers repeat them in their messages, and
-messages go to the log.
+No error that leaves this module contains a value of a row: drivers repeat values in their messages, and messages are
+logged.
 """
 
 from __future__ import annotations

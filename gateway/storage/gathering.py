@@ -1,8 +1,8 @@
-"""What several requests ask of the database at one moment, asked together.
+"""Sends what several requests ask of the database at one moment as one statement.
 
-Each statement has a round trip of its own, and the database and the driver take as long to begin and end one as to
-find a few rows. So what is asked in one turn of the event loop is one statement, and so is all that was asked while another
-was under way: the busier the service is, the fewer statements there are for each request.
+Each statement has a round trip of its own, and the database and the driver take as long to begin and end one as to find
+a few rows. So all that is asked in one turn of the event loop is one statement, and so is all that was asked while
+another one was under way: the busier the service is, the fewer statements there are for each request.
 """
 
 from __future__ import annotations

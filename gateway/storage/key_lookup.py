@@ -1,4 +1,4 @@
-"""Keys as requests find them, each with what was foreseen to be read along."""
+"""Looks up keys for requests, together with what their forecasts say."""
 
 from __future__ import annotations
 

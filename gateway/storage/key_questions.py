@@ -1,4 +1,4 @@
-"""What a request asks of its key, and the answer as its rows come."""
+"""One lookup of a key with its forecast (`Question`), and its result (`Answer`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys on PostgreSQL, with what was foreseen."""
+"""Looks up keys on PostgreSQL, together with what their forecasts say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys on SQLite, with what was foreseen."""
+"""Looks up keys on SQLite, together with what their forecasts say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Valid keys: how they are selected, and what they say of their callers."""
+"""How valid keys are selected, and how a key's row becomes a `Caller`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The statements that find keys on PostgreSQL, with what was foreseen.
+"""The statements that look up keys on PostgreSQL, together with what their forecasts say.
 
-Their rows are of several kinds that share the columns, and each says once what it is about: in one row for each folder,
-key and environment would stand as often as there are folders.
+Their rows are keys, environments and folders, all with the same columns. With one row for each folder instead, the key
+and the environment would be repeated in every row.
 """
 
 from __future__ import annotations

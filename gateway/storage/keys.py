@@ -1,4 +1,4 @@
-"""Keys as their owners manage them: made, listed, revoked, rolled."""
+"""Creates, lists, revokes and rolls keys."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Keyset pages of any number of lists in one statement.
 
-Each list is up to three SELECTs: its rows, one row more than asked for, and for each end that a
-cursor names a look whether anything lies beyond it. UNION ALL joins those of all lists.
+Each list is up to three SELECTs: its rows, one row more than asked for, and for each end that a cursor names a check
+whether anything lies beyond it. UNION ALL joins those of all lists.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parameters as a table, on PostgreSQL: one array for each column, so a statement's text does not know how many rows."""
+"""Parameters as a table, on PostgreSQL: an array for each column, so a statement is the same for any number of rows."""
 
 from __future__ import annotations
 

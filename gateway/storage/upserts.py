@@ -1,6 +1,6 @@
-"""Upserts of several requests in one transaction: each has a price of its own, most of it the wait for the disk.
+"""Writes the upserts of several requests in one transaction: most of a transaction's cost is the wait for the disk.
 
-They stay independent of each other: what one of them fails of, the others do not notice.
+They stay independent of each other: if one fails, the others do not notice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The URL of the database: what can work is told from what cannot before anything connects."""
+"""The URL of the database, checked before anything connects."""
 
 from __future__ import annotations
 

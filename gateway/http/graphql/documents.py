@@ -1,4 +1,4 @@
-"""From the text of a document to an operation that fits the schema and the limits; what passed once is kept."""
+"""Parses documents, validates them, checks them against the limits, and caches those that passed."""
 
 from __future__ import annotations
 

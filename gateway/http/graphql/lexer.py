@@ -1,8 +1,8 @@
-"""A lexer whose cost is the machine's, not the interpreter's: what is long in a document is matched by one regex.
+"""A fast lexer: comments, ignored characters and long tokens are each matched by one regular expression.
 
-graphql-core's own lexer walks through comments, commas and strings character by character, so a
-mebibyte of them keeps it busy for a tenth of a second and more. What this one does not match, it
-hands to that lexer, from the character that is wrong: so all errors are worded and placed as usual.
+graphql-core's lexer walks through comments, commas and strings character by character, so a mebibyte of them takes a
+tenth of a second and more. What this lexer does not match, it hands to that one, from the character that is wrong: so
+all errors have the usual words and positions.
 """
 
 from __future__ import annotations

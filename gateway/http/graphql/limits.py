@@ -1,8 +1,8 @@
 """What a document may ask for, measured before it is validated (contract/graphql.md, 'Limits').
 
-One pass: each fragment is measured once and its figures are added wherever it is spread, so the
-work is linear in the document, however often its fragments are used. The figures themselves may be
-astronomical; Python's integers take that.
+One pass: each fragment is measured once, and its figures are added wherever it is spread, so the work is linear in the
+size of the document, however often its fragments are used. The figures may become very large; Python's integers allow
+that.
 """
 
 from __future__ import annotations

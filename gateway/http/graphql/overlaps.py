@@ -1,9 +1,8 @@
-"""The rule 'Field Selection Merging' (specification, 5.3.2) in one walk, within all rules of validation.
+"""The validation rule 'Field Selection Merging' (specification, 5.3.2), in linear time.
 
-graphql-core compares all fields of one response name in pairs, up to half a million of them, which
-takes most of a second. Here each field of a name is compared with the first: what must be equal is
-equal to that one. What is selected below them all is the next level, and each level is looked at
-once, however many ways lead to it.
+graphql-core compares all fields of one response name in pairs, up to half a million, which takes most of a second. Here
+each field of a name is compared with the first one only: if all equal that one, they equal each other. All
+selections below them are the next level, and each level is looked at once, however many ways lead to it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs operations, whatever carried them here: HTTP, server-sent events or a WebSocket."""
+"""Runs operations, over any transport: HTTP, server-sent events or a WebSocket."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
 """How much an operation may return, from its page sizes, before anything runs (contract/graphql.md, 'Limits').
 
-A connection counts `first` or `last` times one node and all that is below it. A list without a page
-size counts the ids that it is asked for, or else ten, and a hundred around another such list: whose
-lists are long, their lists of lists are longer than any page. Those of introspection count what they
-are long in this schema, on an average. Nodes are the objects of lists; values are all fields, for a
-few thousand nodes with a few dozen fields each are work for seconds.
+A connection counts `first` or `last` times one node and all that is below it. A list without a page size counts as many
+as the ids that it is asked for, or else ten; or a hundred, if it contains another such list, because lists of lists can
+be longer than any page. The lists of introspection count their average length in this schema. Nodes are the objects of
+lists; values are all fields: a few thousand nodes with a few dozen fields each can take seconds.
 """
 
 from __future__ import annotations

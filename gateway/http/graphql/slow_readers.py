@@ -1,4 +1,4 @@
-"""A reader that does not keep up is closed, never waited for."""
+"""Closes the connection of a client that does not read fast enough, instead of waiting for it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One WebSocket connection, in the protocol `graphql-transport-ws`.
 
-A key stands in the payload of `connection_init`. Each operation is checked anew, and a connection whose
-key is no longer good is closed.
+The key is in the payload of `connection_init`. It is checked again for each operation, and the connection is closed
+when the key is no longer valid.
 """
 
 from __future__ import annotations
