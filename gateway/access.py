@@ -120,7 +120,7 @@ class Caller:
             raise PermissionDenied(f"API key missing required scope '{scope}'")
 
     def find(self, place: PlaceRef) -> int | None:
-        """The number of the environment that `place` can only mean; None where it can mean none.
+        """The number of the environment that `place` stands for; None if it cannot stand for any.
 
         A project means its primary environment, which has the project's own number.
         """
@@ -145,7 +145,7 @@ class Caller:
         )
 
     def read(self, place: PlaceRef, environment: Environment | None, surface: Surface) -> Grant:
-        """A grant to read at `place`, of which `environment` was found under the number from `locate`.
+        """A grant to read at `place`; `environment` is what was found under the number from `locate`.
 
         Raises NotFound or PermissionDenied, in the order of contract/rest.md, 'Who may call'.
         """
@@ -172,7 +172,7 @@ class Caller:
         return FolderWriteReach(self.user_id, self.environments, self.organizations, _SEAL, surface)
 
     def require_reach(self, environment: Environment | None) -> Environment:
-        """The environment, which needs no scope to be seen. Raises NotFound or PermissionDenied."""
+        """The environment, if the caller may see it; this needs no scope. Raises NotFound or PermissionDenied."""
         if environment is None:
             raise project_not_found()
         self._check_limits(environment)

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class Admitted(NamedTuple):
-    """A caller, and what was read along with the key. Of one request: nothing of it is kept."""
+    """A caller, and what was read ahead with the key. It belongs to one request: nothing of it is kept."""
 
     caller: Caller
     ahead: ReadAhead = NOTHING_AHEAD
@@ -37,7 +37,7 @@ class CallerService:
         return (await self.admit(key, found_in, NO_FORECAST)).caller
 
     async def admit(self, key: str, found_in: str, forecast: Forecast) -> Admitted:
-        """Like `authenticate`; reads along what the request will probably ask for."""
+        """Like `authenticate`; also reads what the request will probably ask for."""
         now = self._clock()
         found = await self._directory.find_key(hash_key(key), now, forecast)
         if found is None:

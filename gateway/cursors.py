@@ -27,7 +27,7 @@ _TO_URLS: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class Cursors(Protocol):
-    """Cursors of one list, by the keys of its items: tuples, or words where they were bound to some."""
+    """Cursors of one list, by the keys of its items: tuples, or words if the list was bound to some."""
 
     def encode(self, key: Any) -> str: ...
 
@@ -38,7 +38,7 @@ class Cursors(Protocol):
 
 
 class Words:
-    """The keys of a list that has no others. `bind_words` takes them."""
+    """All keys that the items of a list can have, as for a list of at most one item of each type. For `bind_words`."""
 
     def __init__(self, *words: str) -> None:
         assert len(words) * _MAC_SIZE <= hashlib.blake2b.MAX_DIGEST_SIZE
@@ -47,12 +47,12 @@ class Words:
         ]
 
     def cursors(self, macs: str) -> dict[str, str]:
-        """By word; `macs` are those of all, one after the other."""
+        """By word; `macs` are the MACs of all words, one after the other."""
         return {word: macs[start:end] + payload for word, start, end, payload in self._parts}
 
 
 class CursorSigner:
-    """Makes and opens cursors. Replicas that share `secret` accept each other's."""
+    """Makes and verifies cursors. Replicas with the same `secret` accept each other's cursors."""
 
     def __init__(self, secret: bytes) -> None:
         # Keyed BLAKE2 (RFC 7693, 2.9) is a MAC by itself: half the price of HMAC-SHA-256, which is two hashes.
@@ -62,7 +62,7 @@ class CursorSigner:
         self._macs = hashlib.blake2b(key=key)
 
     def bind(self, *owner: Part | Sequence[Part] | None) -> Cursors:
-        """Cursors of one list; `owner` is all that tells it from other lists."""
+        """Cursors of one list; `owner` is everything that distinguishes it from other lists."""
         text = orjson.dumps(owner)
         # All that the cursors of a list have in common is hashed once.
         mac = self._mac.copy()
@@ -71,7 +71,7 @@ class CursorSigner:
         return _BoundCursors(mac)
 
     def bind_words(self, words: Words, owner: str) -> Cursors:
-        """The same for a list each of whose keys is one of the words: all its cursors together cost one hash."""
+        """The same for a list whose keys are all among `words`: one hash makes all its cursors."""
         return _WordCursors(self._macs, words, owner)
 
 

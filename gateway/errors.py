@@ -77,7 +77,7 @@ class PermissionDenied(GatewayError):
 
 
 class AccessLost(PermissionDenied):
-    """The right to read there went away while a stream was running."""
+    """Access to the place was lost while a stream was running."""
 
 
 class NotFound(GatewayError):
@@ -183,7 +183,7 @@ class UnsupportedMediaType(GatewayError):
 
 
 class UnsupportedEncoding(GatewayError):
-    """Of a body's `Content-Encoding`."""
+    """For the `Content-Encoding` of a body."""
 
     code = "unsupported_encoding"
     status = 415
@@ -215,7 +215,7 @@ class Throttled(GatewayError):
 
 
 class TooManyConnections(GatewayError):
-    """From one address."""
+    """For connections from one address."""
 
     type = "throttled_error"
     code = "too_many_connections"
@@ -236,7 +236,7 @@ class HeaderFieldsTooLarge(GatewayError):
 
 
 class ServerError(GatewayError):
-    """What a client sees of a failure nobody expected; the cause is in the log only."""
+    """What a client sees of an unexpected failure; the cause is only in the log."""
 
     type = "server_error"
     status = 500

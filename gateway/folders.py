@@ -33,10 +33,10 @@ def system_clock() -> Timestamp:
 
 @dataclass(frozen=True, slots=True)
 class FolderInput:
-    """What a client sent; None where it left a field out.
+    """What a client sent; None for a field that it left out.
 
-    A field that the transport could not even translate comes as the InvalidField that says so, so
-    that all problems of one input are told together and in one order.
+    A value that the transport could not translate is an InvalidField here, so that all problems of an input are
+    reported together, in one order.
     """
 
     type: FolderType | InvalidField | None = None
@@ -45,7 +45,7 @@ class FolderInput:
 
 
 class FolderService:
-    """`announce` is called with the user after each commit that changed a folder."""
+    """`announce` is called with the user after each commit that has changed a folder."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class FolderService:
         return await self._store.in_places(grants)
 
     async def in_place(self, grant: Grant, ahead: ReadAhead) -> Sequence[Folder]:
-        """The same at one place, which may have been read along with the key."""
+        """The same at one place, which may have been read ahead with the key."""
         if ahead.has_read(grant.environment.id, grant.surface):
             return ahead.folders_at(grant)
         return (await self._store.in_places([grant]))[0]
@@ -135,7 +135,7 @@ class FolderService:
         folder_id: UUID,
         expected_updated_at: Timestamp | None = None,
     ) -> Folder:
-        """The folder as it last was. Raises NotFound, Stale."""
+        """The folder as it was before. Raises NotFound, Stale."""
         deleted = await self._store.delete(access, folder_id, expected_updated_at)
         self._announce(_user_of(access))
         return deleted

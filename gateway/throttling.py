@@ -29,7 +29,7 @@ _REDIS_PAUSE_SECONDS: Final = 2.0
 
 
 class Throttle:
-    """`redis_url` None keeps the counts in this process."""
+    """Without a `redis_url`, the counts are kept in this process."""
 
     def __init__(self, per_minute: int, per_hour: int, redis_url: str | None = None) -> None:
         self._items: tuple[RateLimitItem, ...] = (RateLimitItemPerMinute(per_minute), RateLimitItemPerHour(per_hour))
@@ -51,7 +51,7 @@ class Throttle:
         self._paused_until = 0.0
 
     async def hit(self, caller: Caller) -> RateLimitState | None:
-        """Counts one request and tells what is left; None where Redis does not answer. Raises Throttled."""
+        """Counts one request, and returns what is left; None if Redis does not answer. Raises Throttled."""
         if time.monotonic() < self._paused_until:
             return None
         try:

@@ -32,16 +32,16 @@ Before = Annotated[str | None, strawberry.argument(description="Only what comes 
 
 
 class Edge(NamedTuple):
-    """What each of the edge types shows."""
+    """The value of each of the edge types."""
 
     cursor: str
     node: Any
 
 
 class Connection(Generic[T]):
-    """A page, as the connection types and PageInfo show it: their fields are its attributes.
+    """A page: the value of the connection types and of PageInfo, whose fields are its attributes.
 
-    `count` is how many there are on all pages, or what is to be awaited for it.
+    `count` returns how many items there are on all pages, or something to await for it.
     """
 
     __slots__ = ("_count", "_cursors", "_key", "has_next_page", "has_previous_page", "nodes")

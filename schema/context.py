@@ -36,9 +36,9 @@ class Services:
 
 
 class Context:
-    """Of one request. `given_caller` None means that it carries no key.
+    """For one request. `given_caller` is None if it carries no key.
 
-    `ahead` is what was read along with the key. `last_event_id` is the cursor of the last change that a client saw
+    `ahead` is what was read ahead with the key. `last_event_id` is the cursor of the last change that a client saw
     before it lost its stream; `event_id` is that of the event which is being answered, in a `turn`.
     """
 
@@ -75,7 +75,7 @@ class Context:
         return self._given_caller
 
     def place_of(self, project_id: str | None, environment_id: str | None) -> PlaceRef | None:
-        """Raises NotAuthenticated before anything is told of the arguments, then as the function of this name."""
+        """Raises NotAuthenticated before any error of the arguments; then as the function of this name."""
         _ = self.caller
         return place_of(project_id, environment_id)
 
@@ -89,7 +89,7 @@ class Context:
         return Loaders(self.caller, self._directory, self.folders)
 
     def start_over(self, caller: Caller, environment: Environment | None) -> None:
-        """Forgets what was loaded: each event of a stream is read anew, and came with its environment."""
+        """Forgets what was loaded: each event of a stream reads again, and came with its environment."""
         self._given_caller = caller
         self.load = Loaders(self.caller, self._directory, self.folders)
         self._ahead = NOTHING_AHEAD
@@ -108,9 +108,9 @@ class Context:
     def with_folders(
         self, place: PlaceRef, number: int, surface: Surface, use: Callable[[Sequence[Folder]], T]
     ) -> T | Awaitable[T]:
-        """What `use` makes of all folders at the place, by type: at once, where they were read along with the key.
+        """What `use` makes of all folders at the place, ordered by type: at once, if they were read ahead with the key.
 
-        `number` is what the caller locates there. Raises NotFound or PermissionDenied, or what is to be awaited does.
+        `number` is the environment, from `Caller.locate`. Raises NotFound or PermissionDenied, now or when awaited.
         """
         ahead = self._ahead
         if not ahead.has_read(number, surface):
@@ -130,7 +130,7 @@ class Context:
     def with_environments(
         self, window: Window[EnvironmentKey], use: Callable[[Page[Environment]], T]
     ) -> T | Awaitable[T]:
-        """What `use` makes of a page of those that the caller may reach: at once, where it was read along with the key."""
+        """What `use` makes of a page of the environments that the caller may reach: at once, if it was read ahead."""
         page = self._ahead.first_environments(self.caller.reach(), window)
         return self._read_environments(window, use) if page is None else use(page)
 
@@ -138,7 +138,7 @@ class Context:
         return use(await self.load.environment_page.load(window))
 
     async def reachable_environment(self, text: str) -> Environment | None:
-        """By number, Node id or `@current`; None where the caller may not reach it, or it is not there."""
+        """By number, Node id or `@current`; None if it does not exist or the caller may not reach it."""
         number = self.caller.find(PlaceRef(raw_id(text, ENVIRONMENT), is_project=False))
         environment = None if number is None else await self.environment(number)
         return environment if environment is not None and self.caller.may_reach(environment) else None
@@ -152,7 +152,7 @@ class Context:
         return await self.environment(self.caller.locate(place))
 
     async def environment(self, number: int) -> Environment | None:
-        """No access is checked: hand it to the caller."""
+        """Access is not checked here: pass it to the caller."""
         ahead = self._ahead
         if number not in ahead.environments:
             return await self.load.environment.load(number)
@@ -171,7 +171,7 @@ Info: TypeAlias = StrawberryInfo[Context, None]
 
 
 def place_of(project_id: str | None, environment_id: str | None) -> PlaceRef | None:
-    """The place that two arguments name; None where both are left out. Raises InvalidInput where both are given."""
+    """The place that the two arguments name; None if neither is given. Raises InvalidInput if both are given."""
     if project_id is not None and environment_id is not None:
         raise InvalidInput("Arguments 'projectId' and 'environmentId' exclude each other.")
     if project_id is not None:

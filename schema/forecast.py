@@ -80,7 +80,7 @@ class _PageAsk(NamedTuple):
 
 
 class OperationForecast:
-    """Of one validated operation."""
+    """For one validated operation."""
 
     def __init__(self, operation: OperationDefinitionNode) -> None:
         defaults = {
@@ -108,7 +108,7 @@ class OperationForecast:
         self._constant = None if defaults else self._of({})
 
     def of(self, variables: Mapping[str, Any]) -> Forecast:
-        """`variables` as they were sent."""
+        """`variables` as the client sent them."""
         return self._of(variables) if self._constant is None else self._constant
 
     def _of(self, variables: Mapping[str, Any]) -> Forecast:

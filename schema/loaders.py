@@ -36,9 +36,9 @@ class _SharedLoader(DataLoader[K, T]):
 
 
 class Loaders:
-    """Of one request and its caller; each is made when it is first asked.
+    """For one request and its caller; each loader is made when it is first used.
 
-    None of them refers to this object: what holds itself waits for the collector.
+    None of them refers to this object: objects that refer to themselves wait for the garbage collector.
     """
 
     def __init__(self, caller: Caller, directory: Directory, folders: FolderService) -> None:

@@ -41,7 +41,7 @@ EnvironmentId = Annotated[strawberry.ID | None, strawberry.argument(description=
 async def find_folder(
     context: Context, text: str, project_id: str | None, environment_id: str | None, surface: Surface | None
 ) -> model.Folder | None:
-    """The caller's own folder, unless it is of another place than the one that is named."""
+    """The caller's own folder, unless another place is given than the folder's."""
     place = context.place_of(project_id, environment_id)
     number = None
     if place is None:

@@ -107,5 +107,5 @@ def _locating(subscribe: Callable[..., Any]) -> Callable[..., AsyncGenerator[Any
 
 
 def print_sdl(schema: GraphQLSchema) -> str:
-    """Sorted, so that a difference between two versions is a difference of the schema."""
+    """Sorted, so that a difference between two texts is a difference between the schemas."""
     return print_schema(lexicographic_sort_schema(schema)) + "\n"

@@ -41,7 +41,7 @@ class Node:
 
 
 def shown(record: object) -> T:  # type: ignore[type-var]  # whatever is due
-    """A record, where the type is due that shows it."""
+    """Returns the record, typed as the GraphQL type whose value it is."""
     return record  # type: ignore[return-value]
 
 
@@ -117,7 +117,7 @@ def folders_in_place(
     last: int | None,
     before: str | None,
 ) -> Any:
-    """The viewer's folders at one place, or what is to be awaited. They are three at most: they come whole and are cut here."""
+    """The viewer's folders at one place, or something to await. There are at most three: the page is cut here."""
     caller = context.caller
     number = caller.locate(place)
     wanted = _sorted(types)
@@ -135,7 +135,7 @@ def folders_in_place(
 
 
 def folder_of_type(context: Context, place: PlaceRef, surface: Surface, folder_type: FolderType) -> Any:
-    """The folder, None where there is none, or what is to be awaited."""
+    """The folder, None if there is none, or something to await."""
 
     def pick(folders: Sequence[model.Folder]) -> model.Folder | None:
         return next((folder for folder in folders if folder.type is folder_type), None)

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def read_settings(**given: object) -> Settings:
-    """`given` on the command line, which comes before the environment."""
+    """`given` are values from the command line, which override the environment."""
     try:
         return load_settings(**given)
     except InvalidSettings as error:
@@ -119,7 +119,7 @@ def _shared_figures() -> Iterator[Callable[[int], object]]:
 
 
 def show(text: str, *otherwise: str) -> None:
-    """Prints what is shown this once; where that cannot be, `otherwise` is said in its place."""
+    """Prints what is shown only this once; if that fails, prints `otherwise` on standard error."""
     try:
         click.echo(text)
     except OSError as error:

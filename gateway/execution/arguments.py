@@ -32,7 +32,7 @@ ABSENT: Final = object()
 
 
 class FromVariable(NamedTuple):
-    """An argument that is a variable. `default` ABSENT: the argument is left out with it; Undefined: it may not be."""
+    """An argument that is a variable. `default` ABSENT: the argument may be left out; Undefined: it may not."""
 
     out_name: str
     variable: str
@@ -42,9 +42,9 @@ class FromVariable(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`constants` is what `make` returns, where that is always the same and cannot be changed.
+    """`constants` is what `make` returns, if that is always the same and immutable.
 
-    `parts` are all arguments, in their order, where each is a constant that cannot be changed, or a variable.
+    `parts` are all arguments, in their order, if each is an immutable constant or a variable.
     """
 
     make: MakeArguments

@@ -17,14 +17,14 @@ from gateway.execution.written import write_function
 
 
 class Call(Protocol):
-    """Raises what the function raises, or what is wrong with an argument."""
+    """Raises what the function raises, or a GraphQLError for an invalid argument."""
 
     def __call__(self, run: Run, parent: Place, source: Any, given: dict[str, Any] | None = None) -> Any:
-        """`given` are the arguments, where they are made already."""
+        """`given` are the arguments, if they have been coerced already."""
 
 
 class LazyInfo(Info[Any, Any]):
-    """Most functions look at the context alone: the rest is made when it is asked for."""
+    """Most resolvers use only the context; everything else is made when it is first used."""
 
     def __init__(self, run: Run, place: Place, make: InfoMaker, field: StrawberryField) -> None:
         self._run = run

@@ -50,7 +50,7 @@ class FieldToComplete(Items, Protocol):
 
 @lru_cache(maxsize=_MAX_TYPES)
 def needs_info(kind: GraphQLOutputType) -> bool:
-    """Whether completing asks functions of the schema that take the field's info."""
+    """Whether completion calls functions of the schema that take the field's `Info`."""
     while is_non_null_type(kind) or is_list_type(kind):
         kind = kind.of_type
     if is_object_type(kind):
@@ -59,7 +59,7 @@ def needs_info(kind: GraphQLOutputType) -> bool:
 
 
 def object_executor(field: FieldToComplete, kind: GraphQLOutputType) -> Executor | None:
-    """All that values take that are not null, where they are objects and nothing else has to be asked."""
+    """The executor of non-null values, if they are objects and no function of the schema has to be asked."""
     nullable = kind.of_type if is_non_null_type(kind) else kind
     return field.executor(nullable) if is_object_type(nullable) and not needs_info(nullable) else None
 

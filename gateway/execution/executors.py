@@ -32,7 +32,7 @@ _MAX_VARIANTS: Final = 64
 
 
 class Executor:
-    """One selection set on one type, written when it is first run: of an interface's types, few ever are."""
+    """Runs one selection set on one type. It is written when it first runs: of an interface's types, few ever do."""
 
     __slots__ = ("__weakref__", "_selection", "call")
 
@@ -129,7 +129,7 @@ class Fields:
         selection_sets: tuple[SelectionSetNode, ...],
         decided: Mapping[str, bool],
     ) -> list[tuple[Field | str, Condition]]:
-        """What a selection set asks for. Raises Undecided."""
+        """The fields of a selection set. Raises Undecided."""
         fields: list[tuple[Field | str, Condition]] = []
         for selected in self._collector.collect(parent_type, selection_sets, decided):
             name = selected.nodes[0].name.value

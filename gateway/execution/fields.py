@@ -39,7 +39,7 @@ class Document(Protocol):
 
 
 class LocatedField:
-    """A field on one type, for all nodes that ask for it under one response key: where it is, and what fails there."""
+    """A field on one type, for all nodes that select it under one response key: where it is, and what fails there."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class LocatedField:
         return (parent, self.key, self.parent_type.name)
 
     def fail(self, run: Run, parent: Place, error: Exception) -> Json:
-        """Records the error, and so nulls the field; raises it where that cannot be."""
+        """Records the error and makes the field null; raises it if the field is non-null."""
         return self.fail_at(run, self.place(parent), error, is_non_null=self.is_non_null)
 
     def fail_at(self, run: Run, place: Place, error: Exception, *, is_non_null: bool) -> Json:
@@ -97,7 +97,7 @@ class LocatedField:
 
 
 class Field(LocatedField):
-    """Resolves and completes; what only few of its values need is made for the first of them."""
+    """A field that is resolved and completed. What only a few of its values need is made when it is first needed."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class Field(LocatedField):
 
     @cached_property
     def complete_value(self) -> Complete:
-        """The same for a value that is there: of it, nothing becomes null that may not be."""
+        """The same for a value that is not null."""
         return make_completer(self._located, self.nullable_kind)
 
     @cached_property
@@ -145,7 +145,7 @@ class Field(LocatedField):
         return object_executor(self, self.kind)
 
     def finish(self, run: Run, parent: Place, value: Any, info: Any = None) -> Json:
-        """From what the resolver returned, whatever it is."""
+        """Completes what the resolver returned, whatever it is."""
         try:
             place = self.place(parent)
             if info is None and self.needs_info:
@@ -160,7 +160,7 @@ class Field(LocatedField):
             return self.fail(run, parent, error)
 
     def resume(self, run: Run, parent: Place, value: Any) -> Json:
-        """Like `finish`, for what an attribute holds: graphql-core's own rule calls it, where it can be called."""
+        """Like `finish`, for the value of an attribute: graphql-core's default resolver calls it, if it is callable."""
         info = None
         if isinstance(self.resolver, Attribute) and self.resolver.lenient and callable(value):
             try:
@@ -178,7 +178,7 @@ class Field(LocatedField):
             return self.fail_at(run, place, error, is_non_null=self.is_non_null)
 
     async def guard(self, run: Run, place: Place, done: Awaitable[Json]) -> Json:
-        """Awaits what is being completed."""
+        """Awaits a value that is being completed."""
         try:
             return await done
         except Exception as error:

@@ -33,7 +33,7 @@ _MAX_CHECKED_DEPTH: Final = 50
 
 
 class Coercers:
-    """Those of one schema's named types, each made once. Lists and non-null types are of a document: each has its own."""
+    """The coercers of a schema's named types, each made once. Lists and non-null types are made for each document."""
 
     def __init__(self) -> None:
         self._made: dict[GraphQLNamedInputType, Coerce] = {}
@@ -52,7 +52,7 @@ class Coercers:
         return made
 
     def is_shallow(self, kind: GraphQLInputType) -> bool:
-        """Whether no value of the type can nest so deep that graphql-core refuses it."""
+        """Whether no value of the type can be nested so deeply that graphql-core would refuse it."""
         named, lists = _unwrapped(kind)
         known = self._depths.get(named)
         if known is None:

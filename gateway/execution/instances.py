@@ -21,7 +21,7 @@ class InstancesOf:
         return type(value) is self.kind
 
     def index_of(self, name: str) -> int | None:
-        """Where a named tuple has an attribute; None where it is an attribute of another kind, or read in another way."""
+        """The position of an attribute in a named tuple; None if it is not simply an item of the tuple."""
         kind: Any = self.kind
         attribute = getattr_static(kind, name, None)
         if type(attribute) is not _IN_TUPLE:

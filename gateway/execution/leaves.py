@@ -60,14 +60,14 @@ async def _awaited(value: Awaitable[Json]) -> Json:
 
 
 def exact_type(kind: GraphQLLeafType) -> type | None:
-    """The type whose values go to the answer as they are."""
+    """The type whose values are written to the answer unchanged."""
     if kind is GraphQLString or kind is GraphQLID:
         return str
     return bool if kind is GraphQLBoolean else None
 
 
 def test_of(kind: GraphQLLeafType) -> str | None:
-    """The same as an expression about `value`, also where the type alone does not tell."""
+    """The same as an expression about `value`; also for types whose values are not all valid."""
     if kind is GraphQLInt:
         return f"type(value) is int and {GRAPHQL_MIN_INT} <= value <= {GRAPHQL_MAX_INT}"
     if kind is GraphQLFloat:
@@ -78,7 +78,7 @@ def test_of(kind: GraphQLLeafType) -> str | None:
 
 @lru_cache(maxsize=1000)
 def names_of_members(kind: GraphQLLeafType) -> tuple[type[Enum], dict[str, str]] | None:
-    """The names of a Python enum's members in the schema, by their names in Python; None where it is none."""
+    """From the names of a Python enum's members to their names in the schema; None if it is not such an enum."""
     if type(kind) is not CustomGraphQLEnumType:
         return None
     enum = cast("type[Enum]", kind.wrapped_cls)

@@ -21,7 +21,7 @@ class Executor(Protocol):
 
 
 class Items(Protocol):
-    """What a list asks of its field."""
+    """What a list needs to know of its field."""
 
     nodes: tuple[FieldNode, ...]
 
@@ -40,7 +40,7 @@ class ListCompleter:
     def __init__(
         self, field: Items, item_type: GraphQLOutputType, complete_item: CompleteItem, executor: Executor | None
     ) -> None:
-        """`executor` is all that items need that are not null, where there is one."""
+        """`executor` completes all non-null items, if there is one."""
         self._field = field
         self._is_non_null = is_non_null_type(item_type)
         self._complete_item = complete_item

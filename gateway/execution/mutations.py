@@ -18,7 +18,7 @@ _Step: TypeAlias = tuple[str, RunField | None, Condition]
 
 
 def write_serial_executor(parent_type: GraphQLObjectType, fields: Sequence[tuple[Field | str, Condition]]) -> Execute:
-    """Of the fields of a mutation: each starts when the one before it has come to its end."""
+    """For the fields of a mutation: each starts when the one before it has finished."""
     steps: list[_Step] = [
         (field, None, condition) if isinstance(field, str) else (field.key, make_runner(field), condition)
         for field, condition in fields

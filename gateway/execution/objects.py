@@ -58,7 +58,7 @@ _GLOBALS: Final[dict[str, Any]] = {
 def write_executor(
     parent_type: GraphQLObjectType, nodes: tuple[Any, ...], fields: Sequence[tuple[Field | str, Condition]]
 ) -> Execute:
-    """Of fields in the order of the answer; one that is a text is `__typename`, under that key."""
+    """`fields` are in the order of the answer; a string among them stands for `__typename`, under that key."""
     writer = _Writer()
     writer.open(parent_type, nodes, [field for field, _ in fields if isinstance(field, Field)])
     is_open = any(condition for _, condition in fields)

@@ -32,7 +32,7 @@ _looked_at: set[type] = {type(None)}
 
 
 def learn(value: Any) -> None:
-    """Enters the type of a value that is not awaitable, where the type alone decides."""
+    """Records the type of a value that is not awaitable, if the type alone decides that."""
     kind = type(value)
     if kind in _looked_at or len(_looked_at) >= _MAX_TYPES:
         return

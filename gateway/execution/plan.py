@@ -28,14 +28,14 @@ from gateway.execution.variables import Variables
 
 
 class Executed(NamedTuple):
-    """`data` is JSON. Errors are in the order in which graphql-core has them, and not rendered."""
+    """`data` is JSON. `errors` are in graphql-core's order, and not rendered."""
 
     data: bytes
     errors: list[GraphQLError]
 
 
 class PlanCompiler:
-    """Compiles operations on one schema, whose resolvers must not be exchanged later."""
+    """Compiles operations on one schema. The schema's resolvers must not be replaced later."""
 
     def __init__(self, schema: GraphQLSchema, encode: Callable[[Any], bytes] = orjson.dumps) -> None:
         assert_valid_schema(schema)
@@ -73,7 +73,7 @@ class PlanCompiler:
 
 
 class Plan:
-    """One operation. What it runs is made when it is first needed."""
+    """One compiled operation. Its executors are written when they are first needed."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Plan:
         max_coercion_errors: int = 50,
         operation_extensions: dict[str, Any] | None = None,
     ) -> Executed | Coroutine[Any, Any, Executed]:
-        """As `graphql.execute`: at once, where no resolver has anything to await.
+        """Like `graphql.execute`. Returns the result itself if no resolver has anything to await.
 
         `operation_extensions` is what Strawberry's `Info.input_extensions` reads.
         """

@@ -35,7 +35,7 @@ _OBJECT_CODES: Final = _codes_within(GraphQLCoreConverter.from_object)
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute of the source. `lenient` is graphql-core's own rule: a key of a mapping, null where it is missing."""
+    """An attribute of the source. `lenient` is graphql-core's default: also a key of a mapping; null if missing."""
 
     name: str
     lenient: bool
@@ -43,7 +43,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """A function of the application, with what it is given: the source first or by names, an `Info`, its arguments."""
+    """A function of the application, and what it takes: the source (first or by names), an `Info`, its arguments."""
 
     function: Callable[..., Any]
     takes_source: bool
@@ -137,8 +137,7 @@ def _direct(
 
 @lru_cache(maxsize=1000)
 def class_of_values(kind: GraphQLObjectType) -> type | None:
-    """The class whose instances are values of this type without a further look; where it is Strawberry's rule that
-    says so, unless they are cast."""
+    """The class whose instances are values of this type without a further check; None if more has to be asked."""
     check = kind.is_type_of
     if type(check) is InstancesOf:
         return check.kind

@@ -58,7 +58,7 @@ _background: Final[set[asyncio.Future[Any]]] = set()
 
 
 def settle(awaitables: Sequence[Awaitable[Any]]) -> None:
-    """Lets what a failed sibling has orphaned come to its end, unobserved, as graphql-core does."""
+    """Lets awaitables finish, unobserved, whose sibling has failed, as graphql-core does."""
     future = asyncio.gather(*awaitables, return_exceptions=True)
     _background.add(future)
     future.add_done_callback(_background.discard)
@@ -91,7 +91,7 @@ _new_info: Callable[[tuple[Any, ...]], ResolveInfo] = partial(tuple.__new__, Gra
 
 
 class InfoMaker:
-    """Makes the infos of one field, whose constant parts it keeps."""
+    """Makes the `Info`s of one field; keeps the parts that are always the same."""
 
     __slots__ = ("_field_name", "_fragments", "_nodes", "_operation", "_parent_type", "_return_type", "_schema")
 

@@ -36,11 +36,11 @@ _UNKNOWN_DIRECTIVES: Final = frozenset({"defer", "stream", "experimental_disable
 
 
 class Unsupported(Exception):
-    """The document asks for what only graphql-core knows."""
+    """The document uses something that only graphql-core supports."""
 
 
 class Undecided(Exception):
-    """The fields cannot be told before the values of `variables` are."""
+    """The fields depend on the values of `variables`."""
 
     def __init__(self, conditions: Sequence[Condition]) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Undecided(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SelectedField:
-    """All nodes of one response key."""
+    """All nodes with one response key."""
 
     key: str
     nodes: tuple[FieldNode, ...]

@@ -31,12 +31,12 @@ _IMMUTABLE: Final = (str, int, float, bool, type(None), Enum, UUID, datetime, da
 
 
 def is_immutable(value: Any) -> bool:
-    """Whether one value may stand for all that would be made like it."""
+    """Whether one value may be shared by all requests."""
     return isinstance(value, _IMMUTABLE)
 
 
 def is_read_alike(kind: GraphQLInputType) -> bool:
-    """Whether a literal is the same value in each request: of other types, an application's own function reads it."""
+    """Whether a literal has the same value in each request. Literals of other types are read by the application."""
     named = get_named_type(kind)
     return is_specified_scalar_type(named) or isinstance(named, GraphQLEnumType)
 
@@ -57,7 +57,7 @@ class _Variable:
 
 
 class Variables:
-    """Coerces what a request brings for the variables of one operation."""
+    """Coerces the variables of one operation from what a request sends."""
 
     def __init__(
         self, schema: GraphQLSchema, definitions: Sequence[VariableDefinitionNode], coercers: Coercers
@@ -66,7 +66,7 @@ class Variables:
         self._variables = [_prepared(schema, definition, coercers) for definition in definitions]
 
     def coerce(self, given: Mapping[str, Any]) -> VariableValues | None:
-        """None where something does not fit."""
+        """None if a value does not fit."""
         try:
             return self._coerced(given)
         except Exception:  # a scalar of the schema may raise anything; graphql-core tells what it means

@@ -16,10 +16,10 @@ _NO_NAMES: Final[dict[str, Any]] = {}
 def write_function(
     signature: str, lines: Iterable[str], constants: Mapping[str, Any], names: dict[str, Any] | None = None
 ) -> Any:
-    """`signature` as `call(run, source)`. The lines see `constants`, and the global `names`.
+    """`signature` is like `call(run, source)`. The lines can use `constants`, and the globals `names`.
 
-    `names` is to be the same object each time: an interpreter that finds them in another place than the last time looks
-    for each of them anew, which takes longer than most of what is written.
+    Pass the same object as `names` each time: the interpreter caches global lookups for each dictionary, and looking
+    them up again takes longer than most of what is written.
     """
     body = "\n".join(f"{_INDENT}{_INDENT}{line}" for line in lines)
     name = signature.partition("(")[0]

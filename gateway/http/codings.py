@@ -11,7 +11,7 @@ _MAX_ENTRIES = 32
 
 
 def best_coding(request: web.BaseRequest, offered: tuple[str, ...]) -> str | None:
-    """What the client likes best of `offered`, of equals the first; None where it takes the plain body more gladly."""
+    """The coding of `offered` that the client prefers, the first of equals; None if it prefers the plain body."""
     header = ", ".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ()))
     return _best_coding(header, offered) if header else None
 

@@ -46,13 +46,13 @@ _MAX_INLINE: Final = 65_536
 
 
 class Compression:
-    """Of answers from `min_size` bytes on."""
+    """Compresses answers of at least `min_size` bytes."""
 
     def __init__(self, min_size: int) -> None:
         self._min_size = min_size
 
     def apply(self, request: web.BaseRequest, reply: Reply) -> Awaitable[None] | None:
-        """What it returns is to be awaited: the compressing of a large body."""
+        """Returns something to await if the body is large: it is then compressed in a thread."""
         if reply.status == 304:
             # Says of its tag what the answer with a body would have said.
             if hdrs.ETAG in reply.headers:

@@ -34,7 +34,7 @@ _LINGER_SECONDS: Final = 3.0
 
 
 def stream_headers(request_id: str) -> dict[str, str]:
-    """What all answers say, of one that its handler begins to send: the others get it when they leave theirs."""
+    """The common headers for an answer that its handler streams; complete answers get them when they are sent."""
     return {REQUEST_ID: request_id, hdrs.SERVER: SERVER_NAME}
 
 
@@ -49,7 +49,7 @@ class ConnectionLimits:
 
 
 class Connection(DispatchingConnection):
-    """`check` is called now and then, by the server."""
+    """The server calls `check` regularly."""
 
     __slots__ = (
         "_closing_since",

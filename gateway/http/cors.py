@@ -38,7 +38,7 @@ class Cors:
 
     @web.middleware
     async def answer_preflight(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Before everything else, for a preflight carries no key."""
+        """Runs before everything else, because a preflight request carries no key."""
         headers = request.headers
         if (
             request.method != "OPTIONS"
@@ -59,7 +59,7 @@ class Cors:
         return response
 
     async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
-        """To every answer, also to errors: a page that may not read one cannot tell what is wrong."""
+        """Adds them to every answer, also to errors: otherwise a page could not read what is wrong."""
         if not _is_covered(request):
             return
         if not self._allows_any:

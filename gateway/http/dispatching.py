@@ -31,7 +31,7 @@ class DispatchingConnection(ReceivingConnection):
         self._answering: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """aiohttp's loop over the requests of a connection: there is none."""
+        """aiohttp's loop over the requests of a connection, which is not used."""
 
     @property
     def _is_idle(self) -> bool:

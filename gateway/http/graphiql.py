@@ -51,7 +51,7 @@ _SECURITY: Final = {
 
 
 class GraphiQL:
-    """Everything is read at the start: what a request names is looked up in a table, never on the disk."""
+    """All files are read at the start: requests are answered from a table, never from the disk."""
 
     def __init__(self) -> None:
         self._page, self._assets = _built_files()
@@ -60,7 +60,7 @@ class GraphiQL:
         return [web.get(f"/{_FOLDER}/{{name}}", self._asset)]
 
     def page(self, headers: dict[str, str]) -> Reply:
-        """`headers` must forbid to keep it: it names the assets of this version."""
+        """`headers` must forbid caching: the page names the assets of this version."""
         return Reply(200, self._page, "text/html; charset=utf-8", headers | _SECURITY)
 
     async def _asset(self, request: web.Request) -> Reply:

@@ -31,7 +31,7 @@ _VERSIONS: Final = (HttpVersion11, HttpVersion10)
 
 
 class ReceivingConnection(web.RequestHandler):
-    """Queues requests, and what answers those that are refused before they have a route."""
+    """Queues requests, and error answers for requests that are refused before they have a route."""
 
     __slots__ = (
         "_body",
@@ -193,7 +193,7 @@ class ReceivingConnection(web.RequestHandler):
                     self._body_size = int(message.headers.get(hdrs.CONTENT_LENGTH, 0))
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's own signature
-        """A client that will send no more may still read: what it asked for is answered. True keeps it connected."""
+        """A client that sends no more may still read, so its requests are answered. True keeps the connection open."""
         if self._half_closed:
             # uvloop says it twice.
             return True
@@ -219,9 +219,9 @@ class ReceivingConnection(web.RequestHandler):
         return True
 
     def stop(self) -> None:
-        """When the service does: what is under way ends, and nothing begins any more.
+        """Called when the service stops: running requests are answered, and no new ones are started.
 
-        aiohttp's `close` would be deaf at once, also to the rest of a body, and to a WebSocket that agrees to its end.
+        aiohttp's `close` would at once ignore all input, also the rest of a body, and the close frame of a WebSocket.
         """
         if self._upgraded:
             return
@@ -231,7 +231,7 @@ class ReceivingConnection(web.RequestHandler):
             self._is_last = True
 
     def refuse(self, error: GatewayError) -> None:
-        """Answers with this when what arrived before is answered, and closes. What arrives after it is not looked at."""
+        """Sends this answer after those to earlier requests, and closes the connection. Later input is ignored."""
         self._messages.append(_error(error))
         self._is_deaf = True
         self._wake()

@@ -18,8 +18,8 @@ _MAX_JOINED: Final = 65_536
 class Reply(web.StreamResponse):
     """What handlers return, unless they stream. `media_type` is the value of Content-Type.
 
-    aiohttp's own `Response` can have cookies, charsets, chunks and files, and asks for each of them: with that it takes
-    longer than all else between a small answer and the wire.
+    aiohttp's `Response` supports cookies, charsets, chunks and files, and checks for each of them. With these checks it
+    takes longer than all other steps between a small answer and the socket.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Reply(web.StreamResponse):
         self.body = body
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Sends all of it. Raises ConnectionError where the client is gone."""
+        """Sends the whole answer. Raises ConnectionError if the client is gone."""
         await request._prepare_hook(self)
         if self._keep_alive is None:
             self._keep_alive = request.keep_alive
@@ -59,7 +59,7 @@ class Reply(web.StreamResponse):
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """All is sent already."""
+        """Does nothing: everything has been sent."""
 
     def _head(self, request: web.BaseRequest) -> bytes:
         fields = self._headers

@@ -82,7 +82,7 @@ class _Call:
 
 
 class RestEndpoints:
-    """`throttle` None means that nothing is limited."""
+    """Without a `throttle`, nothing is limited."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class RestEndpoints:
         self._max_body_size = max_body_size
 
     def routes(self) -> list[web.RouteDef]:
-        """Every method comes here, for a wrong one too is answered only after the checks of access."""
+        """They accept every method: a wrong method too is answered only after the checks of access."""
         found = []
         for route in ROUTES:
             handler = self._handler(route)

@@ -25,7 +25,7 @@ class Shortcut(NamedTuple):
     app: web.Application
 
     def match(self, request: web.Request) -> None:
-        """Tells the request what it has matched, as the router does."""
+        """Stores in the request what it has matched, as the router does."""
         match_info = UrlMappingMatchInfo(self.values, self.route)
         match_info.add_app(self.app)
         match_info.freeze()
@@ -33,7 +33,7 @@ class Shortcut(NamedTuple):
 
 
 class Shortcuts:
-    """Of an application whose routes and middlewares are all there."""
+    """For an application whose routes and middlewares are complete."""
 
     def __init__(self, app: web.Application) -> None:
         self._app = app
@@ -44,7 +44,7 @@ class Shortcuts:
         self._find = lru_cache(maxsize=_KEPT)(self._matching)
 
     def find(self, message: RawRequestMessage) -> Shortcut | None:
-        """None where only aiohttp's own way will do."""
+        """None if aiohttp's router has to be used."""
         if message.upgrade or hdrs.EXPECT in message.headers:
             return None
         return self._find(message.method, message.path.partition("?")[0])

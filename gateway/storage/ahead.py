@@ -17,17 +17,17 @@ from gateway.model import Environment, Folder, Page, Surface, Window
 
 
 class Current(Enum):
-    """What `@current` stands for, where it is foreseen: which one that is, only the statement learns."""
+    """Which `@current` a forecast means. Only the statement learns which environment that is."""
 
     ENVIRONMENT = "environment"
     PROJECT = "project"
 
 
 class Forecast(NamedTuple):
-    """Environments by number, or else a current one, or else the first `page` of those that the key may reach; and on
-    which surfaces folders will be read there.
+    """Environments by number, or a current one, or the first `page` of all that the key may reach; and the surfaces on
+    which folders will be read there.
 
-    `has_several` tells that more than one field will read, or that another one may fail.
+    `has_several` if more than one field will read, or another field may fail.
     """
 
     environments: tuple[int, ...] = ()
@@ -40,7 +40,7 @@ class Forecast(NamedTuple):
     def at(
         cls, places: Collection[PlaceRef], surfaces: Collection[Surface] = (), *, has_several: bool = False
     ) -> Forecast:
-        """At `places`; with them, folders on each of the surfaces. Nothing where `@current` stands beside others."""
+        """For `places`, with the folders on each of the surfaces. Empty if `@current` is among other places."""
         numbers = tuple({number for place in places if (number := parse_number(place.id)) is not None})
         currents = {place.is_project for place in places if place.id == CURRENT}
         if len(currents) + bool(numbers) != 1:
@@ -54,7 +54,7 @@ NO_FORECAST: Final = Forecast()
 
 
 class ReadAhead:
-    """`environments` has all that were foreseen, by number; None where there is none. Those of a page are in order."""
+    """`environments` has all that were forecast, by number, or None if there is none; those of a page in order."""
 
     __slots__ = ("_folders", "_page", "_surfaces", "_user_id", "environments", "has_several")
 
@@ -73,7 +73,7 @@ class ReadAhead:
         self._page = forecast.page
 
     def first_environments(self, reach: Reach, window: Window[Any]) -> Page[Environment] | None:
-        """The page, where it is the one that was read; None where it has to be."""
+        """The page, if it is the one that was read ahead, or else None."""
         if self._page is None or window != Window(self._page) or reach.user_id != self._user_id:
             return None
         if reach.environments is not None or reach.organizations is not None:
@@ -83,14 +83,14 @@ class ReadAhead:
         return Page(tuple(found[: self._page]), len(found) > self._page, has_previous=False)
 
     def folders_at(self, grant: Grant) -> Sequence[Folder]:
-        """As `FolderStore.in_places`, of a place that was read. Raises LookupError of any other."""
+        """Like `FolderStore.in_places`, for a place that was read ahead. Raises LookupError for any other."""
         user_id, environment, surface = grant
         if user_id != self._user_id or not self.has_read(environment.id, surface):
             raise LookupError("the folders there were not read")
         return self._folders.get((environment.id, surface), ())
 
     def has_read(self, number: int, surface: Surface) -> bool:
-        """Whether the folders of an environment were read, if it exists."""
+        """Whether the folders of an environment were read ahead, if it exists."""
         return surface in self._surfaces and number in self.environments
 
 

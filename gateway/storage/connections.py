@@ -41,16 +41,16 @@ class PooledConnection(ABC):
 
     @abstractmethod
     async def fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[DriverRow]:
-        """All rows of one statement that is a transaction by itself. Raises the driver's own errors."""
+        """All rows of one statement, which is a transaction by itself. Raises the driver's own errors."""
 
     @property
     @abstractmethod
     def is_closed(self) -> bool:
-        """Whether it is known to be gone."""
+        """Whether it is known to be closed."""
 
     @property
     def is_sound(self) -> bool:
-        """Whether it can be used after something failed on it: it lives, and is in no transaction."""
+        """Whether it can be used again after a failure: it is open, and in no transaction."""
         # SQLAlchemy thinks itself in one after a statement that failed, also where none was begun.
         return not (
             self.is_closed or self.is_in_transaction or self.sqlalchemy.in_transaction() or self.sqlalchemy.invalidated
@@ -59,15 +59,15 @@ class PooledConnection(ABC):
     @property
     @abstractmethod
     def is_in_transaction(self) -> bool:
-        """As the driver says, of one that is open."""
+        """As the driver reports it, of an open connection."""
 
     @abstractmethod
     async def ping(self) -> None:
-        """Raises where the server is gone."""
+        """Raises if the server is gone."""
 
     @abstractmethod
     def autocommit(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """SQLAlchemy's form, without a transaction around what it runs."""
+        """The SQLAlchemy connection, without a transaction around its statements."""
 
     async def close(self) -> None:
         if not self.is_sound:
@@ -170,7 +170,7 @@ class SQLiteConnection(PooledConnection):
         return self._driver.in_transaction
 
     async def ping(self) -> None:
-        """A file is there."""
+        """Nothing to do: a file does not go away."""
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection]:

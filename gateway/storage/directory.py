@@ -50,7 +50,7 @@ class Directory:
         return bool(await self._database.fetch(select(users.c.id).limit(1)))
 
     def mark_used(self, key_id: UUID, now: Timestamp) -> Awaitable[None]:
-        """Writes the time of last use, unless there is one of less than an hour ago: of two that try, one writes."""
+        """Writes the time of last use, unless one from the last hour is stored: of two that try, one writes."""
         return self._uses.ask((key_id, now))
 
     async def _write_uses(self, uses: Sequence[tuple[UUID, Timestamp]]) -> Sequence[None]:
@@ -59,13 +59,13 @@ class Directory:
         return [None] * len(uses)
 
     async def environments(self, ids: Sequence[int]) -> dict[int, Environment]:
-        """Those of `ids` that exist. No access is checked: hand them to the Caller."""
+        """Those of `ids` that exist. Access is not checked here: pass them to the Caller."""
         rows = await self._database.read(self._environments, numbers=[*set(ids)])
         found = map(environment_from, map(self._read_environment, rows))
         return {environment.id: environment for environment in found}
 
     async def reachable(self, reach: Reach, project_ids: Sequence[int]) -> dict[int, list[Environment]]:
-        """The environments of each project that a key may reach, by number; projects without any are left out."""
+        """The environments of each project that a key may reach, by number. Projects without any are omitted."""
         rows = await self._database.fetch(
             _reachable(reach).where(environments.c.project_id.in_(set(project_ids))).order_by(environments.c.id)
         )
@@ -75,7 +75,7 @@ class Directory:
         return found
 
     async def pages(self, reach: Reach, windows: Sequence[Window[EnvironmentKey]]) -> list[Page[Environment]]:
-        """Pages of all environments that a key may reach, by number."""
+        """Pages of all environments that a key may reach, ordered by number."""
         if len(windows) == 1:
             return [await self._page(reach, windows[0])]
         queries = [KeysetQuery(_reachable(reach), (environments.c.id,), window) for window in windows]

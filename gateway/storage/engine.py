@@ -56,7 +56,7 @@ class DatabaseConfig:
 
 
 class Database:
-    """`read` and `write` run one prepared statement, `fetch` any single read, `transaction` all else."""
+    """`read` and `write` run one prepared statement, `fetch` any other single read, `transaction` everything else."""
 
     def __init__(self, config: DatabaseConfig) -> None:
         self._config = config
@@ -71,11 +71,11 @@ class Database:
         self._writer = asyncio.Lock()
 
     def prepare(self, statement: ClauseElement) -> Prepared:
-        """For `read` or `write`; once, not for each request."""
+        """Prepares a statement for `read` or `write`: once, not for each request."""
         return Prepared(statement, self._engine.dialect)
 
     async def read(self, statement: Prepared, **values: Any) -> Sequence[DriverRow]:
-        """The rows of a reading statement. Raises Unavailable or StatementFailed."""
+        """The rows of a prepared SELECT. Raises Unavailable or StatementFailed."""
         try:
             return await self._run(statement, values)
         except Exception as error:
@@ -84,7 +84,7 @@ class Database:
         return await _retried(lambda: self._run(statement, values), statement.text, failure)
 
     async def write(self, statement: Prepared, **values: Any) -> Sequence[DriverRow]:
-        """Those that a writing statement returns, which is a transaction by itself. Raises as `transaction`."""
+        """The rows that a writing statement returns, which is a transaction by itself. Raises as `transaction`."""
 
         async def attempt() -> Sequence[DriverRow]:
             async with self._turn_to_write():
@@ -93,9 +93,9 @@ class Database:
         return await _retried(attempt, statement.text)
 
     async def visit(self, work: Callable[[FetchNow], T], *, writes: bool = False) -> T:
-        """What `work` returns, which runs whatever it wants in one transaction; on SQLite, which has no round trips.
+        """For SQLite: runs `work`, with any statements, in one transaction and one visit to the connection's thread.
 
-        It can run several times, as that of `transaction`, and raises the same.
+        `work` may run several times, and errors are those of `transaction`.
         """
 
         async def attempt() -> T:
@@ -106,11 +106,11 @@ class Database:
         return await _retried(attempt)
 
     def gatherer(self, read: Callable[[Sequence[Q]], Awaitable[Sequence[A | Exception]]]) -> Gatherer[Q, A]:
-        """Hands to `read` what several requests ask at one moment."""
+        """Passes to `read` what several requests ask at one moment."""
         return self._gatherer(read, _AT_ONCE)
 
     def write_gatherer(self, write: Callable[[Sequence[Q]], Awaitable[Sequence[A | Exception]]]) -> Gatherer[Q, A]:
-        """Hands to `write` what several requests write at one moment."""
+        """Passes to `write` what several requests write at one moment."""
         # SQLite's one writer is who they wait for, in one line or the other.
         return self._gatherer(write, 1 if self.dialect == SQLITE else _AT_ONCE)
 
@@ -129,10 +129,10 @@ class Database:
         return await _retried(attempt)
 
     async def transaction(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Runs `work` in one transaction, again if the database asks for it.
+        """Runs `work` in one transaction, and runs it again if the database asks for it.
 
-        `work` can run several times: it keeps what it learns to itself until it returns. Raises
-        Unavailable, ConstraintViolated or StatementFailed.
+        `work` may run several times, so it must have no side effects before it returns. Raises Unavailable,
+        ConstraintViolated or StatementFailed.
         """
 
         async def attempt() -> T:
@@ -156,7 +156,7 @@ class Database:
 
     @asynccontextmanager
     async def unhurried(self) -> AsyncIterator[Database]:
-        """The same database, for work that may take long, as a migration: the limit on statements is for requests."""
+        """The same database with a long statement timeout, for migrations and the like."""
         database = Database(replace(self._config, statement_timeout=_PATIENCE_SECONDS))
         try:
             yield database
@@ -168,12 +168,12 @@ class Database:
         return sqlite.insert(table) if self.dialect == SQLITE else postgresql.insert(table)
 
     async def check(self) -> None:
-        """Raises Unavailable where the database does not answer."""
+        """Raises Unavailable if the database does not answer."""
         await self.fetch(text("SELECT 1"))
 
     @property
     def can_listen(self) -> bool:
-        """Whether `listening` works: PostgreSQL, and no pgbouncer, which hands a session's notifications to nobody."""
+        """Whether `listening` works: on PostgreSQL without pgbouncer, which does not deliver notifications."""
         return self.dialect == POSTGRESQL and not self._config.behind_pgbouncer
 
     @asynccontextmanager

@@ -54,7 +54,7 @@ class FolderStore:
         self._upserts = database.write_gatherer(upsert_writer(database).write)
 
     async def in_places(self, grants: Sequence[Grant]) -> list[tuple[Folder, ...]]:
-        """All folders at each place, by type: three at the most. One statement; the grants are one user's."""
+        """All folders at each place, at most three, ordered by type. One statement; the grants are one user's."""
         rows = await self._database.read(
             self._in_places,
             user_id=_one_user(grants),
@@ -72,7 +72,7 @@ class FolderStore:
         return {folder.id: folder for folder in map(_folder, rows)}
 
     async def pages(self, listings: Sequence[FolderListing]) -> list[Page[Folder]]:
-        """A page of each list, by environment, surface and type."""
+        """A page of each list, ordered by environment, surface and type."""
         queries = [KeysetQuery(_listed(listing, *FOLDER_COLUMNS), _KEY, listing.window) for listing in listings]
         return await fetch_pages(self._database, queries, _folder, folder_key)
 
@@ -125,7 +125,7 @@ class FolderStore:
         folder_id: UUID,
         expected_updated_at: int | None = None,
     ) -> Folder:
-        """The folder as it last was. Raises NotFound, or Stale."""
+        """The folder as it was before. Raises NotFound, or Stale."""
         return await self._change_one(
             delete(folders).returning(*FOLDER_COLUMNS), access, folder_id, expected_updated_at
         )
@@ -154,7 +154,7 @@ class FolderStore:
 
 
 def folder_key(folder: Folder) -> FolderKey:
-    """The place of a folder in a list over several places."""
+    """The position of a folder in a list over several places."""
     return FolderKey(folder.environment_id, folder.surface, folder.type)
 
 

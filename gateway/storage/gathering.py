@@ -59,7 +59,7 @@ class Gatherer(Generic[Q, A]):
         self._under_way: set[asyncio.Task[None]] = set()
 
     def ask(self, question: Q) -> asyncio.Future[A]:
-        """What `read` answers, or raises."""
+        """Returns what `read` answers, or raises what it raises."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[A] = loop.create_future()
         self._line.append(_Asked(question, answer, loop.time()))

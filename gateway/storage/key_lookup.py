@@ -40,11 +40,11 @@ class KeyLookup:
         )
 
     def find(self, key_hash: str, now: Timestamp, forecast: Forecast) -> Future[Found | None]:
-        """None where the key is not valid."""
+        """None if the key is not valid."""
         gatherer = self._with_folders if forecast.surfaces else self._plain
         return gatherer.ask(Question(key_hash, now, forecast))
 
     async def find_all(self, hashes: Collection[str], now: Timestamp) -> dict[str, KeyRecord]:
-        """The valid ones."""
+        """The valid keys among them."""
         rows = await self._database.read(self._all, hashes=[*hashes], now=now)
         return {key_hash: KeyRecord(caller_from(key_hash, told), used) for key_hash, used, told in rows}

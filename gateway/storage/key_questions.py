@@ -24,7 +24,7 @@ class Question(NamedTuple):
 
 
 class Answer:
-    """To one question, as far as its rows have come."""
+    """The result of one question, filled row by row."""
 
     __slots__ = ("_folders", "environments", "key")
 
@@ -34,7 +34,7 @@ class Answer:
         self._folders: dict[tuple[int, Surface], list[Folder]] = {}
 
     def place(self, number: int, surface: Surface) -> list[Folder]:
-        """Where its folders go."""
+        """The list that the folders of this place are added to."""
         place = self._folders.get((number, surface))
         if place is None:
             place = self._folders[number, surface] = []
@@ -58,7 +58,7 @@ class Answer:
 
 
 def numbers_of(caller: Caller, forecast: Forecast) -> Sequence[int]:
-    """Of the environments that were foreseen, unless it was a page of them."""
+    """The environments that were forecast, unless the forecast is a page."""
     if forecast.current is None:
         return forecast.environments
     number = caller.current_project_id if forecast.current is Current.PROJECT else caller.current_environment_id
@@ -66,5 +66,5 @@ def numbers_of(caller: Caller, forecast: Forecast) -> Sequence[int]:
 
 
 def reaches_all(caller: Caller) -> bool:
-    """Whether the key has no limits of its own. Of keys that do, a page is not read ahead."""
+    """Whether the key has no limits of its own. A page of environments is read ahead only for such keys."""
     return caller.environments is None and caller.organizations is None

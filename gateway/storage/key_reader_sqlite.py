@@ -27,7 +27,7 @@ from gateway.storage.tables import api_keys
 
 
 class SQLiteKeyReader:
-    """One plain statement after the other: nothing goes over a wire, only a visit to another thread costs."""
+    """Runs plain statements one after the other: there are no round trips, only the visit to the thread costs."""
 
     def __init__(self, database: Database) -> None:
         dialect = database.dialect

@@ -65,7 +65,7 @@ class _Lists(NamedTuple):
 
 
 class KeyStatement(ABC):
-    """The columns are those that `PostgreSQLKeyReader` takes apart."""
+    """Its columns are those that `PostgreSQLKeyReader` unpacks."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class KeyStatement(ABC):
         with_current: bool,
         with_folders: bool,
     ) -> None:
-        """`number` is the question's."""
+        """`number` is that of the question."""
         self._with_current = with_current
         self._with_folders = with_folders
         limits = (api_keys.c.scoped_environments, api_keys.c.scoped_organizations)
@@ -145,7 +145,7 @@ class KeyStatement(ABC):
 
 
 class StatementForOne(KeyStatement):
-    """`hash`, `now`, and one place: `number` and `surface`. Half of what it takes as arrays of one."""
+    """For `hash`, `now` and one place, `number` and `surface`. It takes half the time of arrays with one item."""
 
     def __init__(self, dialect: str, *, with_current: bool, with_folders: bool) -> None:
         super().__init__(
@@ -165,7 +165,7 @@ class StatementForOne(KeyStatement):
 
 
 class StatementForMany(KeyStatement):
-    """Arrays of keys, places, lists and pages."""
+    """For arrays of keys, places, lists and pages."""
 
     def __init__(self, dialect: str, *, with_current: bool, with_pages: bool, with_folders: bool) -> None:
         asked = unnested("asked", n=Integer(), hash=Text(), now=BigInteger())

@@ -54,9 +54,9 @@ async def fetch_pages(
 
 
 class PreparedPages(Generic[T, K]):
-    """Pages of one list: what `fetch_pages` does for many lists with a statement of their own.
+    """Pages of one list, from a prepared statement; `fetch_pages` is for many lists.
 
-    `rows` is all of the list, with parameters; `key` must be unique in it. `make` takes the columns of a row.
+    `rows` selects the whole list, with parameters; `key` must be unique in it. `make` takes the columns of a row.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class PreparedPages(Generic[T, K]):
 
 
 def slice_page(rows: Iterable[T], key: Callable[[T], Any], window: Window[Any]) -> Page[T]:
-    """The page of a list that is in memory whole, in its order: the same rule as `fetch_pages`."""
+    """A page of a list that is complete and in order in memory, by the same rules as `fetch_pages`."""
     if window.after is None and window.before is None:
         whole = tuple(rows)
         if len(whole) <= window.limit:

@@ -28,7 +28,7 @@ _DOUBTFUL: Final = (asyncio.CancelledError, OSError, asyncpg.InternalClientError
 
 
 class ConnectionPool:
-    """At most `size` at a time; who comes when all are lent waits in line, for at most `patience` seconds."""
+    """At most `size` connections. If all are lent, callers wait in line, for at most `patience` seconds."""
 
     def __init__(self, open_one: Callable[[], Awaitable[PooledConnection]], size: int, patience: float) -> None:
         self._open = open_one
@@ -44,7 +44,7 @@ class ConnectionPool:
         self._all_are_back = asyncio.Event()
 
     async def take(self) -> PooledConnection:
-        """Raises TimeoutError, and what opening raises. `give_back` is to follow, whatever happens."""
+        """Raises TimeoutError, and what opening raises. Always call `give_back` afterwards."""
         if self._idle:
             connection: PooledConnection | None = self._idle.pop()
         elif self._unopened:
@@ -60,7 +60,7 @@ class ConnectionPool:
         return await self._opened()
 
     def give_back(self, connection: PooledConnection, failure: BaseException | None = None) -> None:
-        """After a `failure` that leaves it in doubt what still goes on there, it is closed."""
+        """After a `failure` that may have left something running on the connection, it is closed."""
         if self._is_over or (failure is not None and (isinstance(failure, _DOUBTFUL) or not connection.is_sound)):
             self._in_background(self._discard(connection))
             return

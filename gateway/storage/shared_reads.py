@@ -11,7 +11,7 @@ from gateway.storage.changes import ChangeStore
 
 
 class SharedReads:
-    """A change wakes all subscribers of a user at once: were each to read it alone, there were no connection left."""
+    """A change wakes all subscriptions of a user at once. If each read it alone, they would use up all connections."""
 
     def __init__(self, store: ChangeStore) -> None:
         self._store = store
@@ -19,7 +19,7 @@ class SharedReads:
         self._waiting: dict[tuple[UUID, int], asyncio.Task[list[FolderChange]]] = {}
 
     async def after(self, grant: Grant, position: int) -> list[FolderChange]:
-        """As the store's."""
+        """As `ChangeStore.after`."""
         key = (grant.user_id, position)
         read = self._waiting.get(key)
         if read is None:

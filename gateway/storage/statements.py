@@ -42,7 +42,7 @@ class Prepared:
         self._converters = [_converter(column.type, dialect) for column in compiled._result_columns]
 
     def arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        """In the order of the statement's text, as the driver takes them."""
+        """In the order of the statement's parameters, as the driver takes them."""
         found = []
         for name, constant, convert in self._parameters:
             value = values.get(name, constant)
@@ -53,7 +53,7 @@ class Prepared:
         return fetch(self.text, self.arguments(values))
 
     def reader(self, start: int = 0, stop: int | None = None) -> Read:
-        """What reads these columns of a row as Python's values."""
+        """A function that reads these columns of a row as Python values."""
         columns = slice(start, stop)
         converters = [(i, convert) for i, convert in enumerate(self._converters[columns]) if convert is not None]
         if not converters:
@@ -70,7 +70,7 @@ class Prepared:
 
 
 def any_of(column: ColumnElement[Any], name: str, dialect: str) -> ColumnElement[bool]:
-    """`column IN (...)` with one parameter for all values: their number is not in the statement's text."""
+    """`column IN (...)` with one parameter for all values, so the statement's text does not depend on their number."""
     if dialect == POSTGRESQL:
         return column == func.any(bindparam(name, type_=postgresql.ARRAY(column.type)))
     values = func.json_each(bindparam(name, type_=_JsonList())).table_valued("value")

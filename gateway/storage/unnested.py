@@ -18,15 +18,15 @@ def unnested(name: str, **columns: TypeEngine[Any]) -> TableValuedAlias:
 
 
 def arrays(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, str]:
-    """Of numbers, ids and words; any other text has to be `quoted`.
+    """For numbers, ids and plain words; any other text must be `quoted`.
 
-    As text, which PostgreSQL reads: for lists asyncpg looks at each item five times.
+    They are sent as text, which PostgreSQL parses: for lists, asyncpg looks at each item five times.
     """
     values = zip(*rows, strict=True) if rows else [()] * len(columns)
     return {f"{name}_{each}": f"{{{','.join(map(str, found))}}}" for each, found in zip(columns, values, strict=True)}
 
 
 def quoted(text: str) -> str:
-    """An item of an array, whatever is in it (PostgreSQL, 'Array Input and Output Syntax')."""
+    """Any text as an item of an array (PostgreSQL, 'Array Input and Output Syntax')."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -28,7 +28,7 @@ _REST: Final = ("id", "protocol", "path", "created_at", "updated_at")
 
 
 class Upsert(NamedTuple):
-    """Folders of one place, as they are to be if they are new; by type, of which each stands there once."""
+    """The folders to save at one place, as they will be if they are new; ordered by type, at most one of each."""
 
     grant: WriteGrant
     folders: Sequence[Folder]
@@ -44,7 +44,7 @@ Upserted: TypeAlias = Sequence[Folder] | Exception
 
 class UpsertWriter(Protocol):
     async def write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
-        """In their order. Raises what `Database.transaction` does where nothing was written."""
+        """In their order. Raises as `Database.transaction` if nothing was written."""
 
 
 def upsert_writer(database: Database) -> UpsertWriter:
@@ -52,7 +52,7 @@ def upsert_writer(database: Database) -> UpsertWriter:
 
 
 def later(now: Any) -> ColumnElement[int]:
-    """`now`, or just after the last change where the clock stands or runs back: each change gets its own time."""
+    """`now`, or just after the last change if the clock stands still or runs back: each change gets its own time."""
     return case((now > folders.c.updated_at, now), else_=folders.c.updated_at + 1)
 
 

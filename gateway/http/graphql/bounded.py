@@ -1,4 +1,4 @@
-"""What is kept by a text, as long as it fits into so many bytes."""
+"""A cache by text, bounded in bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BYTES_OF_ITEM: Final = 512
 
 
 class BoundedTexts(Generic[T]):
-    """The values that were asked for last, by a text; their sizes are in bytes, and bounded together."""
+    """A cache by text that forgets what was used least recently; `max_size` bounds the size of all values, in bytes."""
 
     def __init__(self, max_size: int = 4 * 1024 * 1024) -> None:
         self._items: OrderedDict[str, tuple[T, int]] = OrderedDict()
@@ -28,7 +28,7 @@ class BoundedTexts(Generic[T]):
         return item[0]
 
     def put(self, text: str, value: T, size: int) -> None:
-        """`size` is that of the value, without the text."""
+        """`size` is that of the value, without its text."""
         if text in self._items:
             self._size -= self._items.pop(text)[1]
         size += _BYTES_OF_ITEM + sys.getsizeof(text)
@@ -37,7 +37,7 @@ class BoundedTexts(Generic[T]):
         self._shrink()
 
     def grow(self, text: str, size: int) -> None:
-        """A value takes so much more, if it is still here."""
+        """Adds to the size of a value, if it is still in the cache."""
         item = self._items.get(text)
         if item is not None:
             self._items[text] = (item[0], item[1] + size)

@@ -50,9 +50,9 @@ _BYTES_OF_FIELD: Final = 900
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T]):
-    """One operation of a document, and what it may return at most. `plan` None leaves it to graphql-core.
+    """One operation of a document, and how much it may return. Without a `plan`, graphql-core runs it.
 
-    `forecast` is what the application makes of it when it is first seen.
+    `forecast` is made by the application when the operation is first used.
     """
 
     node: OperationDefinitionNode
@@ -63,7 +63,7 @@ class Operation(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Document(Generic[T]):
-    """A document that fits the schema and the limits. `is_public` tells that it only introspects."""
+    """A document that is valid and within the limits. `is_public` if it only introspects."""
 
     text: str
     node: DocumentNode
@@ -75,7 +75,7 @@ class Document(Generic[T]):
     _made: dict[str | None, Operation[T]] = field(repr=False, default_factory=dict)
 
     def operation(self, name: str | None) -> Operation[T]:
-        """Raises RequestRefused where `name` names none, or is left out though there are several."""
+        """Raises RequestRefused if there is no such operation, or several and no name."""
         return self._made.get(name) or self._first_time(name)
 
     def _first_time(self, name: str | None) -> Operation[T]:
@@ -100,7 +100,7 @@ class Document(Generic[T]):
 
 
 class Documents(Generic[T]):
-    """Parses, measures and validates; keeps the last documents that passed, as long as they fit into `cache_size` bytes."""
+    """Parses, measures and validates documents; caches those that passed and were used last, in `cache_size` bytes."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class Documents(Generic[T]):
         self._rules = rules(limits)
 
     def known(self, text: str) -> Document[T] | None:
-        """Of the last documents that passed."""
+        """The document, if it is in the cache."""
         return self._kept.get(text)
 
     def get(self, text: str, *, hide_suggestions: bool) -> Document[T]:

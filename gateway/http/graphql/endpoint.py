@@ -47,7 +47,7 @@ _OFFERED: Final[tuple[str, ...]] = (JSON, GRAPHQL_RESPONSE, EVENT_STREAM)
 
 @dataclass(frozen=True, slots=True)
 class EndpointOptions:
-    """The settings of the same names; `introspection_is_public` tells that anybody may keep it, asked without a key."""
+    """The settings of the same names; `introspection_is_public` if its answers may be cached by anyone."""
 
     max_body_size: int
     stream_heartbeat: float
@@ -74,7 +74,7 @@ class _Served(NamedTuple):
 
 
 class GraphQLEndpoint:
-    """`throttle` None means that nothing is limited, `graphiql` None that a browser gets no page."""
+    """Without a `throttle`, nothing is limited; without `graphiql`, browsers get no page."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class GraphQLEndpoint:
         return [web.route("*", GRAPHQL_PATH, self.handle)]
 
     async def close_streams(self, _: web.Application) -> None:
-        """When the service stops: subscriptions would go on for as long as their clients do."""
+        """Called when the service stops: subscriptions would run for as long as their clients do."""
         self._is_stopping = True
         for stream in self._streams:
             stream.stop()

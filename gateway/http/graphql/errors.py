@@ -51,7 +51,7 @@ _MAX_TRACEBACKS: Final = 10
 
 
 class RequestRefused(Exception):
-    """A document or its variables do not fit: nothing was run."""
+    """A document or its variables are not valid, or over a limit: nothing was run."""
 
     def __init__(self, errors: list[GraphQLError], code: str) -> None:
         super().__init__(code)
@@ -66,12 +66,12 @@ class RequestRefused(Exception):
 
 
 def render_error(error: GatewayError, request_id: str) -> Rendered:
-    """An error that has no place in a document."""
+    """Renders an error that belongs to no field."""
     return {"message": error.detail, "extensions": _extensions(error, request_id)}
 
 
 def render_execution_errors(errors: Sequence[GraphQLError], request_id: str) -> list[Rendered]:
-    """Errors of fields. What nobody expected goes to the log, and the client learns its `requestId` only."""
+    """Renders errors of fields. Unexpected ones are logged, and the client gets only their `requestId`."""
     rendered = []
     unexpected = 0
     for error in errors:

@@ -111,9 +111,9 @@ _CHECKED: Final = tuple(field.name for field in fields(_Measure) if field.name !
 
 
 def check_document(document: DocumentNode, limits: Limits) -> None:
-    """Raises LimitExceeded for the first operation that is over one of the limits.
+    """Raises LimitExceeded for the first operation that exceeds a limit.
 
-    Of fragments that no operation uses, only the nesting is checked: validation refuses them for that.
+    Of fragments that no operation uses, only the nesting is checked: validation refuses them.
     """
     meter = _Meter(document)
     for definition in document.definitions:
@@ -132,7 +132,7 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
 
 
 def check_variables(variables: Mapping[str, Any], limits: Limits) -> None:
-    """Raises LimitExceeded where lists and objects hold more values than may be looked at one by one."""
+    """Raises LimitExceeded if lists and objects contain too many values."""
     count = 0
     waiting = [each for each in variables.values() if isinstance(each, (list, dict))]
     while waiting:

@@ -38,7 +38,7 @@ class BadManifest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The text to run, and the id under which the client knows it, if any."""
+    """The text to run, and the id that the client uses for it, if any."""
 
     text: str
     document_id: str | None
@@ -82,7 +82,7 @@ def _entries(path: Path, content: Any) -> Iterable[tuple[Any, Any]]:
 
 
 class AutomaticDocuments:
-    """Learns texts from the clients that send them with their hash; forgets the oldest."""
+    """Keeps texts that clients sent together with their hash; forgets those used least recently."""
 
     # Ids that are known beforehand: here, none.
     document_ids: frozenset[str] = frozenset()
@@ -91,7 +91,7 @@ class AutomaticDocuments:
         self._texts: BoundedTexts[str] = BoundedTexts()
 
     def find(self, request: GraphQLRequest) -> Asked:
-        """Raises RequestRefused where the text is not known, InvalidInput where a hash is not that of the text."""
+        """Raises RequestRefused if the text is not known, InvalidInput if the hash is not that of the text."""
         given = _automatic_hash(request.extensions)
         if given is None:
             if request.query is None:
@@ -119,7 +119,7 @@ class UnsupportedDocuments:
     document_ids: frozenset[str] = frozenset()
 
     def find(self, request: GraphQLRequest) -> Asked:
-        """Raises RequestRefused where the request has an id instead."""
+        """Raises RequestRefused if the request has only an id."""
         if request.query is None:
             raise _no_query(request)
         return Asked(request.query, None)
@@ -129,7 +129,7 @@ class UnsupportedDocuments:
 
 
 class TrustedDocuments:
-    """Only what is in the manifest, asked for by its id, by the hash of its text or by its text."""
+    """Runs only what is in the manifest; clients send its id, the hash of its text, or its text."""
 
     def __init__(self, manifest: Mapping[str, str]) -> None:
         self.document_ids = frozenset(manifest)
@@ -165,7 +165,7 @@ DocumentSource = AutomaticDocuments | UnsupportedDocuments | TrustedDocuments
 
 
 def given_id(request: GraphQLRequest) -> str | None:
-    """What the client calls its document, whether there is one of that name or not."""
+    """The document id that the client sent, whether there is such a document or not."""
     persisted = request.extensions.get("persistedQuery")
     given = request.document_id or (persisted.get("sha256Hash") if isinstance(persisted, dict) else None)
     return given if isinstance(given, str) else None

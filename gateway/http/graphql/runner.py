@@ -46,7 +46,7 @@ class RunnerOptions:
 
 
 class Known(NamedTuple):
-    """What a request means, where its document has passed before."""
+    """A request whose document is in the cache."""
 
     request: GraphQLRequest
     asked: Asked
@@ -55,7 +55,7 @@ class Known(NamedTuple):
 
     @property
     def forecast(self) -> Forecast:
-        """What it will probably read."""
+        """What the request will probably read."""
         return self.operation.forecast.of(self.request.variables)
 
 
@@ -105,7 +105,7 @@ class Runner:
         )
 
     def recall(self, request: GraphQLRequest) -> Known | None:
-        """None where the document is new, or something is wrong with the request: `prepare` says what."""
+        """None if the document is not in the cache, or the request has an error, which `prepare` will raise."""
         try:
             asked = self._source.find(request)
             document = self._documents.known(asked.text)
@@ -116,7 +116,7 @@ class Runner:
             return None
 
     def prepare(self, request: GraphQLRequest, caller: Caller | None, known: Known | None = None) -> Prepared:
-        """All that can be said before anything runs; `known` as `recall` says. Raises RequestRefused or a GatewayError."""
+        """Does all checks before anything runs; `known` is from `recall`. Raises RequestRefused or a GatewayError."""
         asked = self._source.find(request) if known is None else known.asked
         try:
             check_variables(request.variables, self._limits)
@@ -144,7 +144,7 @@ class Runner:
         return Context(self._services, caller, rate_limit, last_event_id, ahead, turn)
 
     async def execute(self, prepared: Prepared, context: Context, request_id: str) -> Answer:
-        """Runs a query or a mutation. Raises RequestRefused where the variables do not fit, and Timeout."""
+        """Runs a query or a mutation. Raises RequestRefused if the variables do not fit, and Timeout."""
         timeout = self._options.operation_timeout
         plan = prepared.operation.plan
         try:

@@ -60,7 +60,7 @@ _EMPTY: Final = Size(0, 0)
 
 
 class SizeEstimate:
-    """Of one validated operation. Where no variable sets a page size, it is computed once."""
+    """For one validated operation. Computed once, unless a variable sets a page size."""
 
     def __init__(
         self, schema: GraphQLSchema, operation: OperationDefinitionNode, fragments: Fragments, max_page_size: int

@@ -11,7 +11,7 @@ from aiohttp import web
 
 
 async def send_or_drop(request: web.Request, sending: Awaitable[None], seconds: float) -> None:
-    """Raises ConnectionResetError where the client did not take what is sent; its connection is gone then."""
+    """Raises ConnectionResetError, and drops the connection, if the client does not read what is sent."""
     try:
         async with asyncio.timeout(seconds):
             await sending
@@ -21,7 +21,7 @@ async def send_or_drop(request: web.Request, sending: Awaitable[None], seconds: 
 
 
 def drop(request: web.Request) -> None:
-    """Closes the connection at once, and what the client did not take is gone with it."""
+    """Closes the connection at once; what the client has not read is lost."""
     if request.transport is not None:
         request.transport.abort()
 

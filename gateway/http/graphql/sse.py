@@ -59,7 +59,7 @@ class EventStream:
         self._is_stopped = False
 
     async def serve(self, headers: dict[str, str]) -> web.StreamResponse:
-        """Until the answers end, the client goes, or it does not read what it is sent."""
+        """Runs until the answers end, the client goes away, or it does not read what it is sent."""
         response = web.StreamResponse(headers={**headers, **HEADERS})
         if self._request.version == HttpVersion10:
             # Without chunks, the stream ends with the connection. aiohttp would keep it where the client asks for that.
@@ -85,7 +85,7 @@ class EventStream:
         return response
 
     def stop(self) -> None:
-        """Ends a subscription, without `complete`, so that the client connects again. All else ends by itself."""
+        """Ends a subscription without `complete`, so that the client connects again. Others end by themselves."""
         if not self._is_subscription:
             return
         self._is_stopped = True

@@ -11,7 +11,7 @@ Profile = Literal["stable", "draft"]
 
 
 def refused_status(media_type: str, code: str, profile: Profile) -> int:
-    """For a document or variables that do not fit."""
+    """For a request that was refused before it ran."""
     if media_type == JSON:
         # Clients of the older media type take any other status for a broken connection.
         return 200
@@ -19,5 +19,5 @@ def refused_status(media_type: str, code: str, profile: Profile) -> int:
 
 
 def executed_status(media_type: str, *, has_errors: bool, profile: Profile) -> int:
-    """For an operation that was run, whatever became of it."""
+    """For an operation that was run, with or without errors."""
     return 294 if profile == "draft" and has_errors and media_type != JSON else 200

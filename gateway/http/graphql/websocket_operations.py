@@ -53,7 +53,7 @@ class Session(Protocol):
 
     @property
     def is_behind(self) -> bool:
-        """Whether the client has yet to read something before more can be sent."""
+        """Whether the client must read something before more can be sent."""
 
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Begins when everything has been sent. In it an answer is made and sent, so that no other waits meanwhile."""
@@ -67,7 +67,7 @@ class Session(Protocol):
     def close(self, closing: Closing) -> None: ...
 
     def fail(self) -> None:
-        """For what nobody expected, within its `except`."""
+        """For unexpected errors, within their `except`."""
 
 
 class Operations:
@@ -85,7 +85,7 @@ class Operations:
         return [*self._running.values(), *self._ending]
 
     async def start(self, message: Message) -> None:
-        """Raises Closing where the id is in use."""
+        """Raises Closing if the id is in use."""
         if message.id in self._running:
             raise Closing(CloseCode.DUPLICATE_ID, f"Subscriber for {message.id} already exists")
         limit = self._services.options.max_subscriptions
@@ -110,7 +110,7 @@ class Operations:
             self._running.pop(operation_id, None)
 
     async def drain(self) -> None:
-        """Until queries and mutations have ended. Subscriptions end at once, and nothing more is begun."""
+        """Waits until queries and mutations have ended. Subscriptions end at once, and no new operation starts."""
         self._is_draining = True
         for task in self._subscriptions:
             task.cancel()

@@ -55,7 +55,7 @@ class WebSocketSession:
         self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
-        """Until the client goes, or something closes the connection."""
+        """Runs until the client goes away, or something closes the connection."""
         reading = asyncio.create_task(self._read())
         timer = asyncio.get_running_loop().call_later(self._options.websocket_init_timeout, self._expect_init)
         ends: list[asyncio.Future[Any]] = [reading, self._closing]
@@ -74,12 +74,12 @@ class WebSocketSession:
             drop(self._request)
 
     def close(self, closing: Closing) -> None:
-        """The first reason counts."""
+        """If called several times, the first reason counts."""
         if not self._closing.done():
             self._closing.set_result(closing)
 
     def stop(self, closing: Closing) -> None:
-        """Closes when the operations have ended, of which subscriptions do so at once."""
+        """Closes the connection when its operations have ended. Subscriptions end at once."""
         self._tasks.append(asyncio.create_task(self._drain(closing)))
 
     async def _drain(self, closing: Closing) -> None:
@@ -146,7 +146,7 @@ class WebSocketSession:
         await self.send_json({"type": "connection_ack"})
 
     async def authenticate(self) -> Caller | None:
-        """For every operation anew: a key may have been revoked since the last one."""
+        """Called again for every operation: the key may have been revoked since the last one."""
         return None if self._key is None else await self._services.callers.authenticate(self._key, FOUND_IN)
 
     async def _watch(self, caller: Caller) -> None:
