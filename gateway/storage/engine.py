@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
+import asyncpg
 import structlog
 from sqlalchemy import ClauseElement, Connection, Executable, Row, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,7 +22,7 @@ from gateway.storage.connections import (
     postgresql_engine,
     sqlite_engine,
 )
-from gateway.storage.failures import RetryTransaction, translated
+from gateway.storage.failures import LockNotAvailable, RetryTransaction, translated
 from gateway.storage.gathering import Gatherer
 from gateway.storage.pool import ConnectionPool
 from gateway.storage.statements import POSTGRESQL, SQLITE, DriverRow, FetchNow, Prepared
@@ -70,6 +71,11 @@ class Database:
         # is a race that a connection can lose until its time is up.
         self._writer = asyncio.Lock()
 
+    @property
+    def statement_timeout(self) -> float:
+        """In seconds."""
+        return self._config.statement_timeout
+
     def prepare(self, statement: ClauseElement) -> Prepared:
         """For `read` or `write`; once, not for each request."""
         return Prepared(statement, self._engine.dialect)
@@ -84,11 +90,17 @@ class Database:
         return await _retried(lambda: self._run(statement, values), statement.text, failure)
 
     async def write(self, statement: Prepared, **values: Any) -> Sequence[DriverRow]:
-        """Those that a writing statement returns, which is a transaction by itself. Raises as `transaction`."""
+        """Those that a writing statement returns, which is a transaction by itself. Raises as `transaction`.
+
+        Of one that limits how long it waits for a lock, LockNotAvailable too: not in the log, for it may be tried again.
+        """
 
         async def attempt() -> Sequence[DriverRow]:
             async with self._turn_to_write():
-                return await self._run(statement, values)
+                try:
+                    return await self._run(statement, values)
+                except asyncpg.LockNotAvailableError:
+                    raise LockNotAvailable from None
 
         return await _retried(attempt, statement.text)
 
