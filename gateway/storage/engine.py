@@ -68,8 +68,9 @@ class Database:
         kind = SQLiteConnection if is_sqlite else PostgreSQLConnection
         self._connections = ConnectionPool(lambda: kind.open(self._engine), config.pool_size, config.pool_timeout)
         # SQLite has one writer at a time. Waiting here is in order of arrival; SQLite's own waiting
-        # is a race that a connection can lose until its time is up.
-        self._writer = asyncio.Lock()
+        # is a race that a connection can lose until its time is up. On PostgreSQL transactions wait for others' locks, each
+        # on a connection: they leave half of them to what waits for none.
+        self._writers = asyncio.Semaphore(1 if is_sqlite else max(1, config.pool_size // 2))
 
     @property
     def statement_timeout(self) -> float:
@@ -96,7 +97,7 @@ class Database:
         """
 
         async def attempt() -> Sequence[DriverRow]:
-            async with self._turn_to_write():
+            async with self._turn_to_write() if self.dialect == SQLITE else nullcontext():
                 try:
                     return await self._run(statement, values)
                 except asyncpg.LockNotAvailableError:
@@ -230,15 +231,12 @@ class Database:
 
     @asynccontextmanager
     async def _turn_to_write(self) -> AsyncIterator[None]:
-        if self.dialect != SQLITE:
-            yield
-            return
         async with asyncio.timeout(self._config.pool_timeout):
-            await self._writer.acquire()
+            await self._writers.acquire()
         try:
             yield
         finally:
-            self._writer.release()
+            self._writers.release()
 
 
 async def _retried(

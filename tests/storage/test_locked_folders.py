@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from gateway.access import WriteGrant
 from gateway.errors import Unavailable
-from gateway.model import Folder, FolderType, Surface
+from gateway.model import Folder, FolderChanges, FolderType, Surface
 from gateway.storage.changes import ChangeStore
 from gateway.storage.engine import Database, DatabaseConfig
 from gateway.storage.folders import FolderStore
@@ -195,3 +195,20 @@ async def test_who_gives_up_waiting_leaves_nothing_behind(url: str) -> None:
         paths = [change.folder.path for change in await ChangeStore(database).after(ada, 0)]
         assert [path for path in paths if path in "35"] == ["", "3", "5"]
         assert (await upsert(store, ada, HOME, path="x"))[0][0].path == "x"
+
+
+async def test_many_changes_of_a_locked_folder_leave_connections_to_others(url: str) -> None:
+    async with opened(url, pool_size=4) as database:
+        store, ada, grants = FolderStore(database), await grant_for(database), await others(database)
+        ((folder, _),) = await upsert(store, ada, HOME)
+        async with holding(url, CHANGE) as operator:
+            waiting = [
+                asyncio.create_task(store.update([ada], folder.id, FolderChanges(path=f"{number}"), folder.updated_at))
+                for number in range(8)
+            ]
+            await backends_that_wait(operator, 2)
+            assert len(await write_all(store, grants)) == 12
+            async with asyncio.timeout(PATIENCE_SECONDS / 2):
+                assert [len(each) for each in await store.in_places(grants)] == [3] * 4
+            assert not any(each.done() for each in waiting)
+        assert {each.path for each in await asyncio.gather(*waiting)} == {f"{number}" for number in range(8)}
