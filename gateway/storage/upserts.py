@@ -17,7 +17,7 @@ from gateway.access import WriteGrant
 from gateway.errors import Unavailable
 from gateway.model import Folder, FolderType
 from gateway.storage.engine import Database
-from gateway.storage.failures import ConstraintViolated, LockNotAvailable, StatementFailed, translated
+from gateway.storage.failures import ConstraintViolated, StatementFailed, translated
 from gateway.storage.records import FOLDER_COLUMNS, folder_from
 from gateway.storage.statements import SQLITE, FetchNow, Prepared
 from gateway.storage.tables import folders
@@ -114,13 +114,9 @@ class _PostgreSQLWriter:
                     upserted.append(failure)
                 else:
                     runs.extendleft([each] for each in reversed(together))
-            except LockNotAvailable:
-                # Not the others of a folder before that one.
-                upserted += [LockNotAvailable() for _ in upserts[len(upserted) :]]
-                break
             except Unavailable as failure:
-                # The rest would wait as long for the same answer. What was written before is.
-                upserted += [failure] * (len(upserts) - len(upserted))
+                # The rest would wait as long for the same answer, and comes after these. What was written before is.
+                upserted += [type(failure)() for _ in upserts[len(upserted) :]]
                 break
         return upserted
 
