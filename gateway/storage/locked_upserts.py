@@ -19,8 +19,8 @@ log = structlog.get_logger(__name__)
 
 # Statements that write the same user's folders wait for each other's commit, which mostly takes a hundredth of it.
 _LOCK_SECONDS: Final = 0.5
-# So is each commit that sends a NOTIFY waited for by all the others, of whatever user.
-_LEAST_LOCK_SECONDS: Final = 0.1
+# Nor for less than a fifth of it: each commit that sends a NOTIFY is waited for by all others, of whatever user.
+_MOST_SHARES: Final = 5
 # Of those who write alone, and may only have shared a statement: with 64, of which half are locked, it takes 1.6 s.
 _LANES: Final = 2
 
@@ -64,8 +64,8 @@ class Upserts:
 
     async def _write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
         # The more wait for locks, the less long each does: others are behind them.
-        seconds = min(_LOCK_SECONDS, self._patience / 4) / (1 + len(self._lines))
-        return await self._writer.write(upserts, max(seconds, _LEAST_LOCK_SECONDS))
+        seconds = min(_LOCK_SECONDS, self._patience / 4) / min(1 + len(self._lines), _MOST_SHARES)
+        return await self._writer.write(upserts, seconds)
 
     async def _write_alone(self, upsert: Upsert) -> Sequence[Folder]:
         end = asyncio.get_running_loop().time() + self._patience
