@@ -172,7 +172,7 @@ class Settings(BaseSettings):
     )
     database_pool_timeout: Seconds = Field(
         5,
-        description="How long a request waits for a free connection, or for its turn to write to SQLite, before it is answered 503.",
+        description="How long a request waits for a free connection, or for its turn to write, before it is answered 503.",
     )
     database_connect_timeout: Seconds = Field(5, description="How long a new connection may take.")
     database_statement_timeout: Seconds = Field(

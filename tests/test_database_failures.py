@@ -22,6 +22,7 @@ from sqlalchemy import String, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
+from gateway.errors import Unavailable
 from gateway.settings import load_settings
 from gateway.storage.engine import Database, DatabaseConfig
 from gateway.storage.failures import ConstraintViolated, StatementFailed
@@ -207,6 +208,24 @@ async def test_postgresql_that_hangs_in_the_middle_of_a_statement(fragile: Postg
         # The caller was known by then, so the field fails and not the request.
         assert (status, answer["errors"][0]["extensions"]["code"]) == (200, "UNAVAILABLE")
         await until_it_serves(client)
+
+
+async def test_a_connection_that_is_given_up_on_is_closed_without_a_complaint(
+    fragile: PostgreSQLServer, fragile_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A database that hangs is no mistake of the service's."""
+    database = Database(DatabaseConfig(url=fragile_url, statement_timeout=0.5))
+    statement = database.prepare(text("SELECT 1"))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not database._connections._idle:
+            # On a busy machine, even this can be too slow.
+            with suppress(Unavailable):
+                await database.read(statement)
+        with fragile.hung():
+            with pytest.raises(Unavailable):
+                await database.read(statement)
+            await database.close()
+    assert not caplog.records
 
 
 Forward = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
+import asyncpg
 import structlog
 from sqlalchemy import ClauseElement, Connection, Executable, Row, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,7 +22,7 @@ from gateway.storage.connections import (
     postgresql_engine,
     sqlite_engine,
 )
-from gateway.storage.failures import RetryTransaction, translated
+from gateway.storage.failures import LockNotAvailable, RetryTransaction, translated
 from gateway.storage.gathering import Gatherer
 from gateway.storage.pool import ConnectionPool
 from gateway.storage.statements import POSTGRESQL, SQLITE, DriverRow, FetchNow, Prepared
@@ -67,8 +68,14 @@ class Database:
         kind = SQLiteConnection if is_sqlite else PostgreSQLConnection
         self._connections = ConnectionPool(lambda: kind.open(self._engine), config.pool_size, config.pool_timeout)
         # SQLite has one writer at a time. Waiting here is in order of arrival; SQLite's own waiting
-        # is a race that a connection can lose until its time is up.
-        self._writer = asyncio.Lock()
+        # is a race that a connection can lose until its time is up. On PostgreSQL transactions wait for others' locks, each
+        # on a connection: they leave half of them to what waits for none.
+        self._writers = asyncio.Semaphore(1 if is_sqlite else max(1, config.pool_size // 2))
+
+    @property
+    def statement_timeout(self) -> float:
+        """In seconds."""
+        return self._config.statement_timeout
 
     def prepare(self, statement: ClauseElement) -> Prepared:
         """Prepares a statement for `read` or `write`: once, not for each request."""
@@ -84,11 +91,18 @@ class Database:
         return await _retried(lambda: self._run(statement, values), statement.text, failure)
 
     async def write(self, statement: Prepared, **values: Any) -> Sequence[DriverRow]:
-        """The rows that a writing statement returns, which is a transaction by itself. Raises as `transaction`."""
+        """The rows that a writing statement returns, which is a transaction by itself. Raises as `transaction`.
+
+        A statement that limits how long it waits for a lock raises LockNotAvailable too, which is not logged, for the
+        statement may be tried again.
+        """
 
         async def attempt() -> Sequence[DriverRow]:
-            async with self._turn_to_write():
-                return await self._run(statement, values)
+            async with self._turn_to_write() if self.dialect == SQLITE else nullcontext():
+                try:
+                    return await self._run(statement, values)
+                except asyncpg.LockNotAvailableError:
+                    raise LockNotAvailable from None
 
         return await _retried(attempt, statement.text)
 
@@ -218,15 +232,12 @@ class Database:
 
     @asynccontextmanager
     async def _turn_to_write(self) -> AsyncIterator[None]:
-        if self.dialect != SQLITE:
-            yield
-            return
         async with asyncio.timeout(self._config.pool_timeout):
-            await self._writer.acquire()
+            await self._writers.acquire()
         try:
             yield
         finally:
-            self._writer.release()
+            self._writers.release()
 
 
 async def _retried(

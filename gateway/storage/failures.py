@@ -43,6 +43,10 @@ class RetryTransaction(Exception):
     """The database asks to run the same transaction again."""
 
 
+class LockNotAvailable(Unavailable):
+    """Somebody else's lock stood against a statement for as long as that one would wait."""
+
+
 class StatementFailed(Exception):
     """The database refused a statement, for a reason that is no outage."""
 

@@ -27,10 +27,11 @@ from gateway.model import (
 from gateway.storage.directory import reachable_environments
 from gateway.storage.engine import Database
 from gateway.storage.failures import ConstraintViolated
+from gateway.storage.locked_upserts import Upserts
 from gateway.storage.pages import KeysetQuery, fetch_pages
 from gateway.storage.records import FOLDER_COLUMNS, folder_from, folder_of, folders_in_places
 from gateway.storage.tables import folders
-from gateway.storage.upserts import Upsert, later, upsert_writer
+from gateway.storage.upserts import Upsert, later
 
 _KEY = (folders.c.environment_id, folders.c.surface, folders.c.type)
 
@@ -51,7 +52,7 @@ class FolderStore:
         self._database = database
         self._in_places = database.prepare(folders_in_places(database.dialect))
         self._read = self._in_places.reader()
-        self._upserts = database.write_gatherer(upsert_writer(database).write)
+        self._upserts = Upserts(database)
 
     async def in_places(self, grants: Sequence[Grant]) -> list[tuple[Folder, ...]]:
         """All folders at each place, at most three, ordered by type. One statement; the grants are one user's."""
@@ -90,7 +91,7 @@ class FolderStore:
             for draft in sorted(drafts, key=lambda draft: draft.type)
         ]
         try:
-            stored = await self._upserts.ask(Upsert(grant, new))
+            stored = await self._upserts.write(Upsert(grant, new))
         except ConstraintViolated as error:
             if not error.is_foreign_key:
                 raise

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from math import ceil
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, bindparam, case, select
+from sqlalchemy import ColumnElement, Text, Uuid, bindparam, case, func, literal_column, select
 
 from gateway.access import WriteGrant
 from gateway.errors import Unavailable
@@ -22,7 +23,7 @@ from gateway.storage.statements import SQLITE, FetchNow, Prepared
 from gateway.storage.tables import folders
 from gateway.storage.unnested import arrays, quoted, unnested
 
-_Place = tuple[UUID, int, str, str]
+Place: TypeAlias = tuple[UUID, int, str, str]
 _PLACE: Final = ("user_id", "environment_id", "surface", "type")
 _REST: Final = ("id", "protocol", "path", "created_at", "updated_at")
 
@@ -33,7 +34,7 @@ class Upsert(NamedTuple):
     grant: WriteGrant
     folders: Sequence[Folder]
 
-    def places(self) -> list[_Place]:
+    def places(self) -> list[Place]:
         user_id = self.grant.user_id
         return [(user_id, folder.environment_id, folder.surface, folder.type) for folder in self.folders]
 
@@ -43,8 +44,12 @@ Upserted: TypeAlias = Sequence[Folder] | Exception
 
 
 class UpsertWriter(Protocol):
-    async def write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
-        """In their order. Raises as `Database.transaction` if nothing was written."""
+    async def write(self, upserts: Sequence[Upsert], lock_seconds: float) -> Sequence[Upserted]:
+        """In their order. Raises as `Database.transaction` if nothing was written.
+
+        Their exception is LockNotAvailable if they waited for a lock for `lock_seconds`; which of them it stood against
+        is not known. On SQLite, which locks the whole database, there is no such limit.
+        """
 
 
 def upsert_writer(database: Database) -> UpsertWriter:
@@ -64,7 +69,7 @@ class _SQLiteWriter:
         self._statements = [_of_so_many(database, count + 1) for count in range(len(FolderType))]
         self._read = self._statements[0].reader()
 
-    async def write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
+    async def write(self, upserts: Sequence[Upsert], _: float) -> Sequence[Upserted]:
         return await self._database.visit(lambda fetch: [self._write(fetch, each) for each in upserts], writes=True)
 
     def _write(self, fetch: FetchNow, upsert: Upsert) -> Upserted:
@@ -89,37 +94,44 @@ class _PostgreSQLWriter:
         self._database = database
         columns = [folders.c[name] for name in (*_PLACE, *_REST)]
         new = unnested("new", **{column.name: column.type for column in columns})
-        insert = database.insert(folders).from_select(columns, select(new))
+        # Set by the statement for itself alone, without a round trip. As a condition that depends on no row it is run once,
+        # before the first of them.
+        milliseconds = bindparam("lock_milliseconds", type_=Text)
+        limit = func.set_config(literal_column("'lock_timeout'"), milliseconds, literal_column("true"))
+        limited = select(new).where(select(limit).scalar_subquery().is_not(None))
+        insert = database.insert(folders).from_select(columns, limited)
         self._statement = database.prepare(_upsert(insert, folders.c.user_id))
 
-    async def write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
+    async def write(self, upserts: Sequence[Upsert], lock_seconds: float) -> Sequence[Upserted]:
         upserted: list[Upserted] = []
         runs = deque(_runs_of_different_folders(upserts))
         while runs:
             together = runs.popleft()
             try:
-                upserted += await self._write(together)
+                upserted += await self._write(together, lock_seconds)
             except StatementFailed as failure:
                 if len(together) == 1:
                     upserted.append(failure)
                 else:
                     runs.extendleft([each] for each in reversed(together))
             except Unavailable as failure:
-                # The rest would wait as long for the same answer. What was written before is.
-                upserted += [failure] * (len(upserts) - len(upserted))
+                # The rest would wait as long for the same answer, and comes after these. What was written before is.
+                upserted += [type(failure)() for _ in upserts[len(upserted) :]]
                 break
         return upserted
 
-    async def _write(self, upserts: Sequence[Upsert]) -> Sequence[Upserted]:
+    async def _write(self, upserts: Sequence[Upsert], lock_seconds: float) -> Sequence[Upserted]:
         # In the same order in every transaction: two of them never wait for each other's rows.
         rows = sorted(
             (*place, folder.id, quoted(folder.protocol), quoted(folder.path), folder.created_at, folder.updated_at)
             for upsert in upserts
             for place, folder in zip(upsert.places(), upsert.folders, strict=True)
         )
-        stored: dict[_Place, Folder] = {}
-        for *values, user_id in await self._database.write(self._statement, **arrays("new", (*_PLACE, *_REST), rows)):
-            folder = folder_from(values)
+        values = arrays("new", (*_PLACE, *_REST), rows)
+        values["lock_milliseconds"] = str(ceil(lock_seconds * 1000))
+        stored: dict[Place, Folder] = {}
+        for *columns, user_id in await self._database.write(self._statement, **values):
+            folder = folder_from(columns)
             stored[user_id, folder.environment_id, folder.surface, folder.type] = folder
         return [[stored[place] for place in upsert.places()] for upsert in upserts]
 
@@ -127,7 +139,7 @@ class _PostgreSQLWriter:
 def _runs_of_different_folders(upserts: Sequence[Upsert]) -> Sequence[Sequence[Upsert]]:
     """A statement can change a row only once. And it goes by place and type: another upsert's would come in between."""
     runs: list[list[Upsert]] = [[]]
-    seen: set[_Place] = set()
+    seen: set[Place] = set()
     # Whether an upsert has several folders there, on which surface of which environment.
     several: dict[tuple[UUID, int, str], bool] = {}
     for upsert in upserts:

@@ -157,6 +157,8 @@ async def test_what_was_written_before_an_outage_is_told(database: Database, mon
     written = [each[0][0].path for each in answers if isinstance(each, list)]
     assert written == (["a"] if statements else ["a", "b", "c"])
     assert [folder.path for folder in found] == [written[-1]]
+    # One for each: an exception that is raised to many gathers the tracebacks of all.
+    assert len({id(each) for each in answers}) == 3
 
 
 @pytest.mark.parametrize(
