@@ -194,6 +194,15 @@ async def test_a_rest_list_is_one_statement(client: ClientSession) -> None:
         assert len(sent) == 1, sent
 
 
+async def test_a_list_over_server_sent_events_is_one_statement(client: ClientSession) -> None:
+    body, headers = {"query": f"{{ persistedFolders {_LIST} }} # events"}, bearer(ADA) | {"Accept": "text/event-stream"}
+    for statements in (None, 1):
+        with counted_statements() as sent:
+            async with client.post("/graphql", json=body, headers=headers) as response:
+                assert b"event: complete" in await response.read()
+        assert statements in (None, len(sent)), sent
+
+
 async def test_a_rest_create_is_two(client: ClientSession) -> None:
     with counted_statements() as sent:
         async with client.post(

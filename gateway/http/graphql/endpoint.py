@@ -224,9 +224,15 @@ class GraphQLEndpoint:
         except RequestRefused as refused:
             answers = refused_answers(refused)
         else:
-            context = self._runner.context(visit.caller, visit.rate_limit, request.headers.get(LAST_EVENT_ID))
-            answers = self._runner.answers(prepared, context, request_id)
             is_subscription = prepared.kind is OperationType.SUBSCRIPTION
+            context = self._runner.context(
+                visit.caller,
+                visit.rate_limit,
+                request.headers.get(LAST_EVENT_ID),
+                # What each event shows is read when it comes.
+                NOTHING_AHEAD if is_subscription else visit.ahead,
+            )
+            answers = self._runner.answers(prepared, context, request_id)
         headers |= stream_headers(request_id)
         if request.method == hdrs.METH_HEAD:
             return Reply(headers={**headers, **EVENT_STREAM_HEADERS})
