@@ -71,7 +71,6 @@ class PooledConnection(ABC):
 
     async def close(self) -> None:
         if not self.is_sound:
-            # With a limit in time: whoever is at the other end may not answer.
             await self.sqlalchemy.invalidate()
         await self.sqlalchemy.close()
 
@@ -101,6 +100,11 @@ class PostgreSQLConnection(PooledConnection):
 
     async def ping(self) -> None:
         await self._driver.execute("SELECT 1")
+
+    async def close(self) -> None:
+        # With a limit in time of its own, shorter than that of statements: who is at the other end may not answer.
+        await self.sqlalchemy.invalidate()
+        await self.sqlalchemy.close()
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection]:
