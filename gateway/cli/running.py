@@ -119,7 +119,7 @@ def _shared_figures() -> Iterator[Callable[[int], object]]:
 
 
 def show(text: str, *otherwise: str) -> None:
-    """Prints what is shown this once; where that cannot be, `otherwise` is said in its place."""
+    """Prints what a command has to say; where that cannot be, `otherwise` is said in its place, or why."""
     try:
         click.echo(text)
     except OSError as error:
