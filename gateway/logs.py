@@ -51,14 +51,15 @@ def configure_logs(level: str, log_format: Format) -> None:
 
 
 class _Lines:
-    """Standard error, as structlog writes to it.
+    """Standard error, as structlog writes to it; without one, standard output.
 
     A line is one piece, for workers write at the same time. One that cannot be written, as on a disk without space, is
     not worth the answer to a request.
     """
 
     def __init__(self) -> None:
-        self._write = sys.stderr.write
+        # The first is none where it is closed.
+        self._write = (sys.stderr or sys.stdout).write
 
     def info(self, line: str) -> None:
         try:  # noqa: SIM105  # each request has a line, and `suppress` is three calls

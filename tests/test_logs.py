@@ -316,18 +316,26 @@ def test_a_text_that_is_none_is_logged(capsys: pytest.CaptureFixture[str]) -> No
     assert line["name"] == "a\ud800b"
 
 
+ONE_EVENT = (
+    "import structlog; from gateway.logs import configure_logs; configure_logs('info', 'json');"
+    "structlog.get_logger().info('event')"
+)
+
+
 def test_an_event_is_written_in_one_piece() -> None:
     """As several workers write at once. Of a socket of datagrams, each piece is one; unbuffered as in a container."""
-    program = (
-        "import structlog; from gateway.logs import configure_logs; configure_logs('info', 'json');"
-        "structlog.get_logger().info('event')"
-    )
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with ours, theirs:
-        subprocess.run([sys.executable, "-u", "-c", program], stderr=theirs, check=True)
+        subprocess.run([sys.executable, "-u", "-c", ONE_EVENT], stderr=theirs, check=True)
         piece = ours.recv(65536)
     assert piece.endswith(b"\n")
     assert lines(piece)[0]["event"] == "event"
+
+
+def test_without_standard_error_the_log_goes_to_standard_output() -> None:
+    command = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, ONE_EVENT]
+    out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    assert [line["event"] for line in lines(out)] == ["event"]
 
 
 @pytest.mark.parametrize("buffered", ["", "1"], ids=["buffered", "unbuffered"])
