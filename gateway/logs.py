@@ -32,10 +32,11 @@ def configure_logs(level: str, log_format: Format) -> None:
             _escape,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ]
+    lines = _Lines()
     structlog.configure(
         processors=[*shared, *render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -47,6 +48,26 @@ def configure_logs(level: str, log_format: Format) -> None:
         )
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+class _Lines:
+    """Standard error, as structlog writes to it; without one, standard output.
+
+    A line is one piece, for workers write at the same time. One that cannot be written, as on a disk without space, is
+    not worth the answer to a request.
+    """
+
+    def __init__(self) -> None:
+        # The first is none where it is closed.
+        self._write = (sys.stderr or sys.stdout).write
+
+    def info(self, line: str) -> None:
+        try:  # noqa: SIM105  # each request has a line, and `suppress` is three calls
+            self._write(line + "\n")
+        except OSError:
+            pass
+
+    warning = error = info
 
 
 def _without_bytes_of_requests(record: logging.LogRecord) -> bool:

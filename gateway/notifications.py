@@ -59,7 +59,9 @@ class Notifications:
             try:
                 await work()
             except (GatewayError, OSError) as error:
-                log.warning("notifications.lost", source=name, cause=type(error).__name__)
+                # Of Redis it is told by the text, which is a name.
+                cause = str(error) if type(error) is ConnectionError else type(error).__name__
+                log.warning("notifications.lost", source=name, cause=cause)
             except Exception:
                 # Whatever it is, the other sources go on, and this one is tried again.
                 log.exception("notifications.failed", source=name)

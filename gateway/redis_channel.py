@@ -14,7 +14,10 @@ _TIMEOUT_SECONDS: Final = 2.0
 
 
 class RedisChannel:
-    """Every method raises ConnectionError where Redis does not answer; the text of Redis' own error may hold its address."""
+    """Every method raises ConnectionError where Redis does not answer, with the name of Redis' own error.
+
+    The text of that one may hold the address.
+    """
 
     def __init__(self, url: str, name: str) -> None:
         self._redis = Redis.from_url(url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS)

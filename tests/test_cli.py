@@ -393,6 +393,23 @@ async def test_a_key_that_could_not_be_shown_is_told(unwritable: int, sqlite: SQ
     assert await rows(url, "SELECT hash FROM api_keys WHERE label = 'lost'") != [(before,)]
 
 
+async def test_what_cannot_be_printed_is_one_line(unwritable: int, sqlite: SQLiteServer, tmp_path: Path) -> None:
+    url = sqlite.create()
+    ((key_id,),) = await rows(url, "SELECT id FROM api_keys LIMIT 1")
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"a": "{ __typename }"}))
+    for command in (
+        ("migrate",),
+        ("schema",),
+        ("keys", "list"),
+        ("keys", "revoke", str(UUID(key_id))),
+        ("documents", "check", str(manifest)),
+    ):
+        result = await gateway(*command, stdout=unwritable, database_url=url)
+        assert (result.code, result.err.count("\n")) == (1, 1), command
+        assert result.err.startswith("Cannot print: ")
+
+
 async def test_keys_of_a_load_that_could_not_be_shown_are_told(unwritable: int, sqlite: SQLiteServer) -> None:
     url = sqlite.create()
     document = json.loads(WORKSPACE.read_text())

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,8 @@ from sqlalchemy.engine import make_url
 
 from gateway.cli import main
 from gateway.settings import PREFIX, Settings, load_settings
+from tests.components import require_program
+from tests.patience import PATIENCE_SECONDS, PATIENT
 from tests.processes import environment, running
 
 ROOT: Final = Path(__file__).parent.parent
@@ -101,6 +105,27 @@ async def test_the_health_check_tells_a_service_that_works_from_one_that_does_no
         port = started.address.rpartition(":")[2]
         assert code(port) == 0
     assert code(port) == 1
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+def test_a_signal_ends_what_is_still_starting(command: str) -> None:
+    """Process 1, which the command is in a container, has no handlers but its own."""
+    unshare = [require_program("unshare"), "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not make a namespace of processes")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE_SECONDS / 2)
+        url = f"postgresql+asyncpg://ada@127.0.0.1:{silent.getsockname()[1]}/name"
+        arguments = [*unshare, sys.executable, "-m", "gateway", command]
+        with subprocess.Popen(arguments, env=environment({**PATIENT, "database_url": url, "port": 0})) as process:
+            try:
+                connection, _ = silent.accept()
+                with connection:
+                    (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+                    os.kill(int(first), signal.SIGTERM)
+                    assert process.wait(PATIENCE_SECONDS / 2) == 128 + signal.SIGTERM
+            finally:
+                process.kill()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

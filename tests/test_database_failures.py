@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -319,6 +319,19 @@ async def test_a_listener_comes_to_its_end_though_the_server_hangs(fragile: Post
             listening.cancel()
             await asyncio.wait([listening])
             await database.close()
+
+
+async def test_the_service_stops_though_the_database_hangs(
+    fragile: PostgreSQLServer, fragile_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It waits for no statement then, however long one may take."""
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(serving(load_settings(database_url=fragile_url)))
+        assert await get(client, "/health/ready") == (200, {"status": "ok"})
+        with fragile.hung():
+            async with asyncio.timeout(PATIENCE_SECONDS / 2):
+                await stack.aclose()
+    assert caplog.records == [], "no traceback of a library"
 
 
 async def test_connections_that_the_server_ends(fragile_url: str) -> None:

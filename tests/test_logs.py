@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
+import socket
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from aiohttp import ClientSession
+from aiohttp import ClientConnectorError, ClientSession
 from sqlalchemy import text
 
 from gateway.http.authentication import Credential
@@ -20,10 +26,12 @@ from gateway.settings import load_settings
 from gateway.storage.engine import Database, DatabaseConfig
 from gateway.storage.keys import ShownKey
 from gateway.storage.workspace import MadeKey
-from tests.databases import PostgreSQLServer
+from tests.databases import PostgreSQLServer, SQLiteServer
 from tests.http.raw import send_bytes
 from tests.keys import ADA, bearer
-from tests.processes import gateway, running
+from tests.patience import PATIENCE_SECONDS, PATIENT
+from tests.ports import free_port
+from tests.processes import environment, gateway, running
 
 FOLDERS = "/api/projects/1/persisted_folder/"
 EXPLODING = "phx_exploding_value_of_a_row"
@@ -306,3 +314,49 @@ def test_a_text_that_is_none_is_logged(capsys: pytest.CaptureFixture[str]) -> No
     structlog.get_logger().warning("event", name="a\ud800b")
     (line,) = lines(capsys.readouterr().err.encode())
     assert line["name"] == "a\ud800b"
+
+
+ONE_EVENT = (
+    "import structlog; from gateway.logs import configure_logs; configure_logs('info', 'json');"
+    "structlog.get_logger().info('event')"
+)
+
+
+def test_an_event_is_written_in_one_piece() -> None:
+    """As several workers write at once. Of a socket of datagrams, each piece is one; unbuffered as in a container."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs:
+        subprocess.run([sys.executable, "-u", "-c", ONE_EVENT], stderr=theirs, check=True)
+        piece = ours.recv(65536)
+    assert piece.endswith(b"\n")
+    assert lines(piece)[0]["event"] == "event"
+
+
+def test_without_standard_error_the_log_goes_to_standard_output() -> None:
+    command = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, ONE_EVENT]
+    out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    assert [line["event"] for line in lines(out)] == ["event"]
+
+
+@pytest.mark.parametrize("buffered", ["", "1"], ids=["buffered", "unbuffered"])
+async def test_requests_are_answered_though_the_log_cannot_be_written(sqlite: SQLiteServer, buffered: str) -> None:
+    port = free_port()
+    settings = environment({**PATIENT, "database_url": sqlite.create(), "port": port})
+    command = [sys.executable, "-m", "gateway", "serve"]
+    # It is a disk without space.
+    with Path("/dev/full").open("wb") as full:  # noqa: ASYNC230  # a device
+        process = await asyncio.create_subprocess_exec(
+            *command, stderr=full, env={**settings, "PYTHONUNBUFFERED": buffered}
+        )
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS), ClientSession(headers=bearer(ADA)) as client:
+            while process.returncode is None:
+                with suppress(ClientConnectorError):
+                    async with client.get(f"http://127.0.0.1:{port}{FOLDERS}") as response:
+                        assert response.status == 200
+                        break
+        assert process.returncode is None
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
@@ -16,11 +18,11 @@ from gateway.settings import load_settings
 from gateway.storage.engine import Database
 from gateway.storage.tables import folder_changes
 from tests.conftest import Serve, serving
-from tests.databases import PostgreSQLServer
+from tests.databases import PostgreSQLServer, SQLiteServer
 from tests.keys import ADA, bearer
 from tests.patience import PATIENCE_SECONDS
 from tests.processes import running
-from tests.redis_server import RedisServer
+from tests.redis_server import PASSWORD, RedisServer
 from tests.subscriptions import TRANSPORTS, Change, Ended, Subscribe, begun, over_events, over_websocket, save
 
 CHANGES = 1000
@@ -104,6 +106,14 @@ async def test_redis_fails_in_the_middle(postgresql_url: str, redis: RedisServer
         assert [(await subscriber.change()).path for _ in range(20)] == [str(number) for number in range(20)]
         if how == "hangs":
             redis.go_on()
+
+
+async def test_the_log_tells_why_redis_does_not_wake(sqlite: SQLiteServer, redis: RedisServer) -> None:
+    url = redis.url.replace(PASSWORD, "wrong")
+    async with running("serve", database_url=sqlite.create(), redis_url=url) as service:
+        lost = await service.wait_for(re.compile(rb'{[^{]*"notifications.lost"[^{]*}'))
+    assert json.loads(lost[0])["cause"] == "AuthenticationError"
+    assert b"wrong" not in service.err
 
 
 @pytest.mark.usefixtures("never_look")

@@ -55,7 +55,7 @@ def migrate_command() -> None:
         return await migrate(database)
 
     applied = with_database(work, must_be_migrated=False)
-    click.echo(f"Applied {', '.join(applied)}." if applied else "Nothing to do: the database is up to date.")
+    show(f"Applied {', '.join(applied)}." if applied else "Nothing to do: the database is up to date.")
 
 
 @main.command("load")
@@ -85,7 +85,7 @@ def load_command(file: TextIO) -> None:
 @main.command("schema")
 def schema_command() -> None:
     """Print the GraphQL schema as SDL."""
-    click.echo(print_sdl(build_schema()), nl=False)
+    show(print_sdl(build_schema()).removesuffix("\n"))
 
 
 @main.command("demo")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gateway.app import graphql_limits
-from gateway.cli.running import fail, read_settings
+from gateway.cli.running import fail, read_settings, show
 from gateway.http.graphql.documents import Documents
 from gateway.http.graphql.errors import RequestRefused
 from gateway.http.graphql.limits import LimitExceeded, Limits
@@ -47,7 +47,7 @@ def documents_check(file: Path) -> None:
             *(f"{document_id}: {problem}" for document_id, problem in problems),
             f"{wrong} of {len(manifest)} documents do not fit.",
         )
-    click.echo(f"All {len(manifest)} documents fit.")
+    show(f"All {len(manifest)} documents fit.")
 
 
 def _problems(manifest: Mapping[str, str], documents: Documents[Any], limits: Limits) -> Iterator[tuple[str, str]]:

@@ -100,7 +100,7 @@ def keys_list(user: str | None, as_json: bool) -> None:
         return await KeyStore(database).listed(user)
 
     for key in with_database(work):
-        click.echo(json.dumps(_describe(key)) if as_json else _line(key))
+        show(json.dumps(_describe(key)) if as_json else _line(key))
 
 
 @keys_group.command("revoke")
@@ -112,7 +112,7 @@ def keys_revoke(key_id: UUID) -> None:
         await KeyStore(database).revoke(key_id, system_clock())
 
     with_database(work)
-    click.echo(f"Revoked {key_id}.")
+    show(f"Revoked {key_id}.")
 
 
 @keys_group.command("roll")

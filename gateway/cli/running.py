@@ -119,7 +119,7 @@ def _shared_figures() -> Iterator[Callable[[int], object]]:
 
 
 def show(text: str, *otherwise: str) -> None:
-    """Prints what is shown only this once; if that fails, prints `otherwise` on standard error."""
+    """Prints what a command has to say; if that fails, prints `otherwise` on standard error, or why."""
     try:
         click.echo(text)
     except OSError as error:

@@ -69,10 +69,8 @@ class PooledConnection(ABC):
     def autocommit(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """The SQLAlchemy connection, without a transaction around its statements."""
 
-    async def close(self, *, is_in_doubt: bool = False) -> None:
-        """`is_in_doubt` where something may still go on there."""
-        if is_in_doubt or not self.is_sound:
-            # With a limit in time, and no error where it is over: whoever is at the other end may not answer.
+    async def close(self) -> None:
+        if not self.is_sound:
             await self.sqlalchemy.invalidate()
         await self.sqlalchemy.close()
 
@@ -102,6 +100,11 @@ class PostgreSQLConnection(PooledConnection):
 
     async def ping(self) -> None:
         await self._driver.execute("SELECT 1")
+
+    async def close(self) -> None:
+        # With a limit in time of its own, shorter than that of statements: who is at the other end may not answer.
+        await self.sqlalchemy.invalidate()
+        await self.sqlalchemy.close()
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection]:

@@ -214,6 +214,8 @@ class Database:
                     yield lost
                 finally:
                     driver.remove_termination_listener(on_lost)
+                    # As the pool's are: to close it would wait for the server as long as for a statement.
+                    await connection.invalidate()
 
     async def close(self) -> None:
         await self._connections.close()

@@ -56,13 +56,13 @@ class ConnectionPool:
             is_recent = monotonic() - connection.used_at < _TRUSTED_SECONDS
             if not connection.is_closed and (is_recent or await self._lives(connection)):
                 return connection
-            self._in_background(self._close(connection, is_in_doubt=True))
+            self._in_background(self._close(connection))
         return await self._opened()
 
     def give_back(self, connection: PooledConnection, failure: BaseException | None = None) -> None:
         """After a `failure` that may have left something running on the connection, it is closed."""
         if self._is_over or (failure is not None and (isinstance(failure, _DOUBTFUL) or not connection.is_sound)):
-            self._in_background(self._discard(connection, is_in_doubt=failure is not None))
+            self._in_background(self._discard(connection))
             return
         connection.used_at = monotonic()
         if not self._hand_on(connection):
@@ -133,16 +133,16 @@ class ConnectionPool:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _discard(self, connection: PooledConnection, *, is_in_doubt: bool = False) -> None:
+    async def _discard(self, connection: PooledConnection) -> None:
         try:
-            await self._close(connection, is_in_doubt=is_in_doubt)
+            await self._close(connection)
         finally:
             # Whatever becomes of it, another one may be opened in its place.
             self._pass_on(None)
 
-    async def _close(self, connection: PooledConnection, *, is_in_doubt: bool) -> None:
+    async def _close(self, connection: PooledConnection) -> None:
         try:
-            await connection.close(is_in_doubt=is_in_doubt)
+            await connection.close()
         except (
             asyncpg.PostgresError,
             asyncpg.InterfaceError,

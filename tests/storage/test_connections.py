@@ -25,7 +25,6 @@ class Fake(PooledConnection):
     is_sound = True
     is_in_transaction = False
     pinged = 0
-    was_in_doubt = False
 
     def __init__(self, opened: list[Fake]) -> None:
         self.used_at = 0.0
@@ -44,10 +43,9 @@ class Fake(PooledConnection):
     async def autocommit(self) -> Any:
         yield None
 
-    async def close(self, *, is_in_doubt: bool = False) -> None:
+    async def close(self) -> None:
         await asyncio.sleep(0)
         self.is_open = False
-        self.was_in_doubt = is_in_doubt
 
 
 class Pool:
@@ -139,7 +137,6 @@ async def test_what_leaves_a_connection_in_doubt_closes_it(failure: BaseExceptio
     pool.pool.give_back(connection, failure)
     await pool.assert_whole()
     assert not connection.is_open
-    assert connection.was_in_doubt
 
 
 async def test_other_failures_leave_it_unless_it_is_unsound() -> None:
