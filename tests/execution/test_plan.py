@@ -6,6 +6,7 @@ import asyncio
 import gc
 import warnings
 from collections.abc import AsyncIterator
+from enum import Enum
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple, NewType
@@ -490,6 +491,30 @@ async def test_a_default_that_is_refused_later_is_an_error_of_the_field() -> Non
             assert [error["message"] for error in actual.errors] == [f"not {number}" for number in refused]
     finally:
         REFUSED.clear()
+
+
+@strawberry.enum
+class Growing(Enum):
+    SMALL = "small"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Growing:
+        member = object.__new__(cls)
+        member._name_ = member._value_ = str(value)
+        return member
+
+
+async def test_a_member_that_an_enum_has_made_since_is_no_value_of_it() -> None:
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        def size(self, value: str) -> Growing | None:
+            return Growing(value)
+
+    schema = strawberry.Schema(Query)._schema
+    data, errors = await both(schema, '{ small: size(value: "small") large: size(value: "large") }')
+    assert data == {"small": "SMALL", "large": None}
+    assert [error["message"] for error in errors] == ["Invalid value for enum Growing: Growing.large"]
 
 
 class ReadOddly(NamedTuple):
