@@ -6,6 +6,7 @@ import asyncio
 import gc
 import warnings
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from enum import Enum
 from functools import cached_property
 from types import SimpleNamespace
@@ -568,6 +569,28 @@ async def test_the_extensions_of_a_request_reach_strawberrys_info() -> None:
     # Which graphql-core has to run.
     executed = await plan.execute(variable_values={"a": None}, operation_extensions={"key": "value"})
     assert executed.data == b'{"sent":"value","within":null}'
+
+
+@strawberry.type
+class Shown:
+    @strawberry.field
+    def as_text(self, info: strawberry.Info) -> str:
+        return repr(info).partition("(")[0]
+
+    @strawberry.field
+    def is_like_one_made_of_its_parts(self, info: strawberry.Info) -> bool:
+        return info == strawberry.Info(info._raw_info, info._field)
+
+    @strawberry.field
+    def name_of_another(self, info: strawberry.Info) -> str:
+        other = replace(info, _raw_info=info._raw_info._replace(field_name="another"))
+        return f"{other.field_name} {other.context}"
+
+
+async def test_an_info_is_a_dataclass_as_strawberrys_is() -> None:
+    data, errors = await both(strawberry.Schema(Shown)._schema, "{ asText isLikeOneMadeOfItsParts nameOfAnother }")
+    assert errors == []
+    assert data == {"asText": "Info", "isLikeOneMadeOfItsParts": True, "nameOfAnother": "another None"}
 
 
 class OwnInfo(strawberry.Info):
