@@ -6,6 +6,7 @@ import asyncio
 import gc
 import warnings
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from enum import Enum
 from functools import cached_property
@@ -289,6 +290,27 @@ async def test_what_is_under_way_when_a_sibling_fails_at_once_comes_to_its_end()
     for _ in range(5):
         await asyncio.sleep(0)
     assert ended == ["age"]
+
+
+class NeverRun:
+    def __await__(self) -> Any:
+        raise AssertionError
+
+
+def test_without_a_loop_what_waits_is_closed_when_a_sibling_fails() -> None:
+    root = {"person": {"age": NeverRun(), "name": None}, "needed": [NeverRun(), None]}
+    text = "{ person { age name } needed }"
+    plan = compiled(THINGS, text)
+    assert plan is not None
+
+    def answers() -> tuple[Any, Any]:
+        return execute(THINGS, parse(text), root), plan.start(root_value=root)
+
+    # The main thread may have a loop that does not run.
+    with ThreadPoolExecutor() as threads:
+        expected, actual = threads.submit(answers).result()
+    assert orjson.loads(actual.data) == expected.data == {"person": None, "needed": None}
+    assert actual.errors == expected.errors
 
 
 async def test_asynchronous_iterables() -> None:
