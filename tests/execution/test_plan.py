@@ -191,6 +191,15 @@ async def test_a_condition_without_a_value_is_an_error_of_the_field_around_it() 
     assert errors[0]["path"] == ["person"]
 
 
+def test_what_has_nothing_to_await_is_answered_at_once_also_by_graphql_core() -> None:
+    plan = compiled(THINGS, "query ($a: Boolean = true) { names needed @skip(if: $a) }")
+    assert plan is not None
+    for variables, data in ({}, b'{"names":["a"]}'), ({"a": None}, b"null"):
+        executed = plan.start(variable_values=variables, root_value={"names": ["a"]})
+        assert isinstance(executed, Executed)
+        assert executed.data == data
+
+
 @pytest.mark.parametrize(
     "variables",
     [
