@@ -26,6 +26,9 @@ class Call(Protocol):
 class LazyInfo(Info[Any, Any]):
     """Most resolvers use only the context; everything else is made when it is first used."""
 
+    # What a dataclass asks when it is shown, compared or replaced.
+    __class__ = property(lambda _: Info)
+
     def __init__(self, run: Run, place: Place, make: InfoMaker, field: StrawberryField) -> None:
         self._run = run
         self._place = place

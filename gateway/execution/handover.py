@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from graphql import (
@@ -30,12 +31,11 @@ class _Executor(ExecutorThrowingOnIncremental):
         return info if self._operation_extensions is None else extend_info(info, self._operation_extensions)
 
 
-async def execute_with_core(
+def execute_with_core(
     schema: GraphQLSchema,
     operation: OperationDefinitionNode,
     fragments: dict[str, FragmentDefinitionNode],
     **options: Any,
-) -> ExecutionResult:
+) -> ExecutionResult | Awaitable[ExecutionResult]:
     document = DocumentNode(definitions=(operation, *fragments.values()))
-    result = execute(schema, document, executor_class=_Executor, **options)
-    return result if isinstance(result, ExecutionResult) else await result
+    return execute(schema, document, executor_class=_Executor, **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from enum import Enum, Flag
 from functools import lru_cache
+from inspect import getattr_static
 from typing import Any, cast
 
 from graphql import (
@@ -83,6 +84,9 @@ def names_of_members(kind: GraphQLLeafType) -> tuple[type[Enum], dict[str, str]]
         return None
     enum = cast("type[Enum]", kind.wrapped_cls)
     if issubclass(enum, Flag) or not all(isinstance(member.value, str | int) for member in enum):
+        return None
+    if getattr_static(enum, "_missing_") is not getattr_static(Enum, "_missing_"):
+        # It may make members that are not here.
         return None
     names: dict[str, str] = {}
     for member in enum:

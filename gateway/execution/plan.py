@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import CoroutineType
 from typing import Any, NamedTuple
 
 import orjson
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     GraphQLError,
     GraphQLField,
     GraphQLSchema,
@@ -158,6 +159,12 @@ class Plan:
         run.errors.add(error, None)
         return Executed(self._encode(None), run.errors.errors)
 
-    async def _hand_over(self, **options: Any) -> Executed:
-        result = await execute_with_core(self.schema, self.operation, self.fragments, **options)
+    def _hand_over(self, **options: Any) -> Executed | Coroutine[Any, Any, Executed]:
+        result = execute_with_core(self.schema, self.operation, self.fragments, **options)
+        return self._executed(result) if isinstance(result, ExecutionResult) else self._executed_later(result)
+
+    async def _executed_later(self, result: Awaitable[ExecutionResult]) -> Executed:
+        return self._executed(await result)
+
+    def _executed(self, result: ExecutionResult) -> Executed:
         return Executed(self._encode(result.data), result.errors or [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from inspect import iscoroutine
 from typing import Any, Final, TypeAlias
 
 from graphql import FieldNode, FragmentDefinitionNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode
@@ -59,6 +60,14 @@ _background: Final[set[asyncio.Future[Any]]] = set()
 
 def settle(awaitables: Sequence[Awaitable[Any]]) -> None:
     """Lets awaitables finish, unobserved, whose sibling has failed, as graphql-core does."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # Without a loop it never runs.
+        for awaitable in awaitables:
+            if iscoroutine(awaitable):
+                awaitable.close()
+        return
     future = asyncio.gather(*awaitables, return_exceptions=True)
     _background.add(future)
     future.add_done_callback(_background.discard)

@@ -14,6 +14,8 @@ from tests.execution import core_schema, memory, strawberry_schema
 from tests.execution.compare import Comparison, Outcome
 from tests.execution.documents import Operation, OperationMaker
 
+_CANCELLED: Final = 0.1
+
 
 @dataclass(frozen=True)
 class Case:
@@ -28,7 +30,11 @@ class Case:
     def operation(self, seed: int) -> tuple[Operation, Callable[[], Any], dict[str, Any]]:
         random = Random(seed)
         operation = OperationMaker(self.schema, random, self.texts, depth=4).make()
-        options = {"hide_suggestions": random.random() < 0.5, "max_coercion_errors": random.choice((1, 2, 50))}
+        options = {
+            "hide_suggestions": random.random() < 0.5,
+            "max_coercion_errors": random.choice((1, 2, 50)),
+            "cancel_after": random.randrange(1, 7) if random.random() < _CANCELLED else None,
+        }
         return operation, self.make_context(random, seed), options
 
     async def compare(self, comparison: Comparison, seed: int) -> tuple[Operation, Outcome, Outcome]:

@@ -16,9 +16,11 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions.field_extension import FieldExtension
 from strawberry.permission import BasePermission
 from strawberry.scalars import JSON
+from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
 from gateway.execution import InstancesOf
+from tests.execution.strawberry_kinds import SCALARS, Kinds
 
 
 class Diary:
@@ -400,6 +402,10 @@ class Query:
         return wrong[what % 3]  # type: ignore[no-any-return]
 
     @strawberry.field
+    def kinds(self, number: int = 1) -> Kinds:
+        return Kinds(number=number)
+
+    @strawberry.field
     async def roads(self) -> list[Road]:
         return [RoadRecord(2.5, make_town(1), None), RoadRecord(1)]  # type: ignore[list-item]
 
@@ -422,5 +428,7 @@ class Mutation:
         return repr(range)
 
 
-STRAWBERRY_SCHEMA: Final[GraphQLSchema] = strawberry.Schema(Query, Mutation, types=[Film])._schema
+STRAWBERRY_SCHEMA: Final[GraphQLSchema] = strawberry.Schema(
+    Query, Mutation, types=[Film], config=StrawberryConfig(scalar_map=SCALARS)
+)._schema
 TEXTS: Final = ["text", "", "2026-01-01T00:00:00+00:00", "book-3"]

@@ -6,6 +6,9 @@ import asyncio
 import gc
 import warnings
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from enum import Enum
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple, NewType
@@ -188,6 +191,15 @@ async def test_a_condition_without_a_value_is_an_error_of_the_field_around_it() 
     assert errors[0]["path"] == ["person"]
 
 
+def test_what_has_nothing_to_await_is_answered_at_once_also_by_graphql_core() -> None:
+    plan = compiled(THINGS, "query ($a: Boolean = true) { names needed @skip(if: $a) }")
+    assert plan is not None
+    for variables, data in ({}, b'{"names":["a"]}'), ({"a": None}, b"null"):
+        executed = plan.start(variable_values=variables, root_value={"names": ["a"]})
+        assert isinstance(executed, Executed)
+        assert executed.data == data
+
+
 @pytest.mark.parametrize(
     "variables",
     [
@@ -287,6 +299,27 @@ async def test_what_is_under_way_when_a_sibling_fails_at_once_comes_to_its_end()
     for _ in range(5):
         await asyncio.sleep(0)
     assert ended == ["age"]
+
+
+class NeverRun:
+    def __await__(self) -> Any:
+        raise AssertionError
+
+
+def test_without_a_loop_what_waits_is_closed_when_a_sibling_fails() -> None:
+    root = {"person": {"age": NeverRun(), "name": None}, "needed": [NeverRun(), None]}
+    text = "{ person { age name } needed }"
+    plan = compiled(THINGS, text)
+    assert plan is not None
+
+    def answers() -> tuple[Any, Any]:
+        return execute(THINGS, parse(text), root), plan.start(root_value=root)
+
+    # The main thread may have a loop that does not run.
+    with ThreadPoolExecutor() as threads:
+        expected, actual = threads.submit(answers).result()
+    assert orjson.loads(actual.data) == expected.data == {"person": None, "needed": None}
+    assert actual.errors == expected.errors
 
 
 async def test_asynchronous_iterables() -> None:
@@ -492,6 +525,30 @@ async def test_a_default_that_is_refused_later_is_an_error_of_the_field() -> Non
         REFUSED.clear()
 
 
+@strawberry.enum
+class Growing(Enum):
+    SMALL = "small"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Growing:
+        member = object.__new__(cls)
+        member._name_ = member._value_ = str(value)
+        return member
+
+
+async def test_a_member_that_an_enum_has_made_since_is_no_value_of_it() -> None:
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        def size(self, value: str) -> Growing | None:
+            return Growing(value)
+
+    schema = strawberry.Schema(Query)._schema
+    data, errors = await both(schema, '{ small: size(value: "small") large: size(value: "large") }')
+    assert data == {"small": "SMALL", "large": None}
+    assert [error["message"] for error in errors] == ["Invalid value for enum Growing: Growing.large"]
+
+
 class ReadOddly(NamedTuple):
     a: int
     b: str
@@ -543,6 +600,28 @@ async def test_the_extensions_of_a_request_reach_strawberrys_info() -> None:
     # Which graphql-core has to run.
     executed = await plan.execute(variable_values={"a": None}, operation_extensions={"key": "value"})
     assert executed.data == b'{"sent":"value","within":null}'
+
+
+@strawberry.type
+class Shown:
+    @strawberry.field
+    def as_text(self, info: strawberry.Info) -> str:
+        return repr(info).partition("(")[0]
+
+    @strawberry.field
+    def is_like_one_made_of_its_parts(self, info: strawberry.Info) -> bool:
+        return info == strawberry.Info(info._raw_info, info._field)
+
+    @strawberry.field
+    def name_of_another(self, info: strawberry.Info) -> str:
+        other = replace(info, _raw_info=info._raw_info._replace(field_name="another"))
+        return f"{other.field_name} {other.context}"
+
+
+async def test_an_info_is_a_dataclass_as_strawberrys_is() -> None:
+    data, errors = await both(strawberry.Schema(Shown)._schema, "{ asText isLikeOneMadeOfItsParts nameOfAnother }")
+    assert errors == []
+    assert data == {"asText": "Info", "isLikeOneMadeOfItsParts": True, "nameOfAnother": "another None"}
 
 
 class OwnInfo(strawberry.Info):
