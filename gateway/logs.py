@@ -51,14 +51,14 @@ def configure_logs(level: str, log_format: Format) -> None:
 
 
 class _Lines:
-    """Standard error, as structlog writes to it; without one, standard output.
+    """Writes structlog's lines to standard error, or to standard output if that is closed.
 
-    A line is one piece, for workers write at the same time. One that cannot be written, as on a disk without space, is
-    not worth the answer to a request.
+    Each line is one write, because workers write at the same time. A line that cannot be written, for example to a full
+    disk, is dropped: the request is answered all the same.
     """
 
     def __init__(self) -> None:
-        # The first is none where it is closed.
+        # None if it is closed.
         self._write = (sys.stderr or sys.stdout).write
 
     def info(self, line: str) -> None:

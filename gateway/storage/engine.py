@@ -67,9 +67,9 @@ class Database:
         self._engine = sqlite_engine(url, config) if is_sqlite else postgresql_engine(url, config)
         kind = SQLiteConnection if is_sqlite else PostgreSQLConnection
         self._connections = ConnectionPool(lambda: kind.open(self._engine), config.pool_size, config.pool_timeout)
-        # SQLite has one writer at a time. Waiting here is in order of arrival; SQLite's own waiting
-        # is a race that a connection can lose until its time is up. On PostgreSQL transactions wait for others' locks, each
-        # on a connection: they leave half of them to what waits for none.
+        # SQLite has one writer at a time. Waiting here is in order of arrival; SQLite's own waiting is a race that a
+        # connection can lose until its time is up. On PostgreSQL a transaction that waits for a lock holds a connection:
+        # half of the pool stays free for what waits for none.
         self._writers = asyncio.Semaphore(1 if is_sqlite else max(1, config.pool_size // 2))
 
     @property

@@ -44,7 +44,7 @@ class RetryTransaction(Exception):
 
 
 class LockNotAvailable(Unavailable):
-    """Somebody else's lock stood against a statement for as long as that one would wait."""
+    """A statement waited for someone else's lock for as long as it is allowed to."""
 
 
 class StatementFailed(Exception):

@@ -1,4 +1,4 @@
-"""Upserts that are gathered, and what becomes of those that wait for a folder which somebody else has locked."""
+"""Gathers upserts, and writes one by one those that met a folder which someone else has locked."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ from gateway.storage.upserts import Place, Upsert, Upserted, upsert_writer
 
 log = structlog.get_logger(__name__)
 
-# Statements that write the same user's folders wait for each other's commit, which mostly takes a hundredth of it.
+# How long a statement waits for a lock. Statements that write folders of the same user wait for each other's commit,
+# which usually takes a hundredth of this.
 _LOCK_SECONDS: Final = 0.5
-# Nor for less than a fifth of it: each commit that sends a NOTIFY is waited for by all others, of whatever user.
+# It is never shortened to less than a fifth: commits that send a NOTIFY wait for each other, whoever's folders they
+# write.
 _MOST_SHARES: Final = 5
-# Of those who write alone, and may only have shared a statement: with 64, of which half are locked, it takes 1.6 s.
+# How many upserts are written alone at a time, of those that may only have shared a statement with a locked one. For 64,
+# of which half are locked, it takes 1.6 s.
 _LANES: Final = 2
 
 _Places: TypeAlias = tuple[Place, ...]
 
 
 class _Line:
-    """Of those who wait to write the same folders: one of them tries, the others would only wait for the same lock."""
+    """The upserts of the same folders. One of them tries at a time: the others would only wait for the same lock."""
 
     def __init__(self) -> None:
         self.length = 0
         self.turn = asyncio.Lock()
-        # As the last one found it who tried alone.
+        # As the last one that tried alone found it.
         self.is_locked = False
 
 
 class Upserts:
-    """Written together with others', until a lock stands in the way. Who shared that statement then writes alone.
+    """Upserts are written together, unless a lock stops the statement: then each is written alone.
 
-    Who finds the lock alone tries again, for as long as a statement may take; one of those is under way at a time, and
-    two who may only have shared a statement.
+    One that meets the lock alone tries again, for as long as a statement may take. Of those, one is under way at a time;
+    of the others two.
     """
 
     def __init__(self, database: Database) -> None:
@@ -54,7 +57,7 @@ class Upserts:
 
     async def write(self, upsert: Upsert) -> Sequence[Folder]:
         """The folders as they are now, in the same order. Raises as `Database.transaction`."""
-        # Nobody is to wait again for what is known to be locked.
+        # Folders that are known to be locked would stop the statement again.
         if not self._lines or tuple(upsert.places()) not in self._lines:
             try:
                 return await self._gathered.ask(upsert)
@@ -84,7 +87,7 @@ class Upserts:
                 del self._lines[places]
 
     async def _try(self, upsert: Upsert, line: _Line, end: float) -> Sequence[Folder]:
-        """Raises TimeoutError."""
+        """Until it is written. Raises TimeoutError at `end`."""
         while True:
             async with _held(self._lane_of_locked if line.is_locked else self._lanes, end):
                 [stored] = await self._write([upsert])
@@ -97,9 +100,9 @@ class Upserts:
 
 @asynccontextmanager
 async def _held(lock: asyncio.Lock | asyncio.Semaphore, end: float) -> AsyncIterator[None]:
-    """Raises TimeoutError where it cannot be had until then."""
+    """Raises TimeoutError if it is not free by then."""
     if asyncio.get_running_loop().time() >= end:
-        # One that is free would be had all the same.
+        # `timeout_at` would still let a free one be taken.
         raise TimeoutError
     async with asyncio.timeout_at(end):
         await lock.acquire()

@@ -94,8 +94,8 @@ class _PostgreSQLWriter:
         self._database = database
         columns = [folders.c[name] for name in (*_PLACE, *_REST)]
         new = unnested("new", **{column.name: column.type for column in columns})
-        # Set by the statement for itself alone, without a round trip. As a condition that depends on no row it is run once,
-        # before the first of them.
+        # The statement sets the limit for itself, without a round trip. A condition that depends on no row is evaluated
+        # once, before the first row.
         milliseconds = bindparam("lock_milliseconds", type_=Text)
         limit = func.set_config(literal_column("'lock_timeout'"), milliseconds, literal_column("true"))
         limited = select(new).where(select(limit).scalar_subquery().is_not(None))
@@ -115,7 +115,7 @@ class _PostgreSQLWriter:
                 else:
                     runs.extendleft([each] for each in reversed(together))
             except Unavailable as failure:
-                # The rest would wait as long for the same answer, and comes after these. What was written before is.
+                # The rest would wait as long for the same answer. What was written before stays.
                 upserted += [type(failure)() for _ in upserts[len(upserted) :]]
                 break
         return upserted
