@@ -271,7 +271,7 @@ async def test_a_failure_is_masked_and_logged(
     async def fail(*_: Any) -> None:
         raise RuntimeError("hunter2")
 
-    monkeypatch.setattr(GraphQLEndpoint, "_answer", fail)
+    monkeypatch.setattr(GraphQLEndpoint, "_prepare", fail)
     monkeypatch.setattr(RestEndpoints, "_answer", fail)
     port = await port_of(client)
     with capture_logs() as logs:
