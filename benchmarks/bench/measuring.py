@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -80,10 +81,13 @@ def _measure_aside(
         name="two workers", command=lambda port: [*gateway.kind.command(port), "--workers", "2"]
     )
     with running(two, copies[GATEWAY], free_port(), plan.core, folder, asked[0]) as workers:
-        shared = _rounds([gateway, workers], Operation.A, asked, CONNECTIONS, plan, folder)
         # What connections ask at one moment is gathered, in each worker by itself: with half of them, half as much.
-        each = _rounds([workers], Operation.A, asked, 2 * CONNECTIONS, plan, folder)
-        found.workers = (median_of(shared[GATEWAY]), median_of(shared[two.name]), median_of(each[two.name]))
+        each = replace(workers, kind=two._replace(name="two workers with as many connections each"))
+        found_rounds = _rounds(
+            [gateway, workers, each], Operation.A, asked, CONNECTIONS, plan, folder, frozenset({each.kind.name})
+        )
+        one, shared, separate = (median_of(turns) for turns in found_rounds.values())
+        found.workers = (one, shared, separate)
 
 
 def _that_can(servers: Sequence[Server], operation: Operation) -> list[Server]:
@@ -91,11 +95,21 @@ def _that_can(servers: Sequence[Server], operation: Operation) -> list[Server]:
 
 
 def _rounds(
-    servers: Sequence[Server], operation: Operation, asked: list[Case], connections: int, plan: Plan, folder: Path
+    servers: Sequence[Server],
+    operation: Operation,
+    asked: list[Case],
+    connections: int,
+    plan: Plan,
+    folder: Path,
+    twice: frozenset[str] = frozenset(),
 ) -> dict[str, list[wrk.Round]]:
+    """In alternation. The kinds of servers in `twice` have twice the connections."""
     files = {server.kind.name: wrk.write_requests(server, operation, asked, folder) for server in servers}
+    counts = {name: connections * (1 + (name in twice)) for name in files}
     lengths = {
-        server.kind.name: wrk.warm_up(server, files[server.kind.name], connections=connections, seconds=plan.seconds)
+        server.kind.name: wrk.warm_up(
+            server, files[server.kind.name], connections=counts[server.kind.name], seconds=plan.seconds
+        )
         for server in servers
     }
     found: dict[str, list[wrk.Round]] = {server.kind.name: [] for server in servers}
@@ -105,11 +119,11 @@ def _rounds(
             # Each round begins elsewhere: with few requests per second, all would ask for the same otherwise.
             start = number * _CASES // plan.rounds
             try:
-                measured = wrk.run(server, files[name], connections=connections, seconds=lengths[name], start=start)
+                measured = wrk.run(server, files[name], connections=counts[name], seconds=lengths[name], start=start)
             except wrk.TooSlow:
                 # Something else took the machine; the next round is long enough for that too.
-                lengths[name] = wrk.warm_up(server, files[name], connections=connections, seconds=lengths[name] * 2)
-                measured = wrk.run(server, files[name], connections=connections, seconds=lengths[name], start=start)
+                lengths[name] = wrk.warm_up(server, files[name], connections=counts[name], seconds=lengths[name] * 2)
+                measured = wrk.run(server, files[name], connections=counts[name], seconds=lengths[name], start=start)
             found[name].append(measured)
     return found
 
