@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from functools import cached_property
 from types import CoroutineType
 from typing import Any, Protocol
@@ -38,26 +39,19 @@ class Document(Protocol):
     def executor(self, runtime_type: GraphQLObjectType, nodes: tuple[FieldNode, ...]) -> Executor: ...
 
 
+@dataclass(eq=False, repr=False)
 class LocatedField:
     """A field on one type, for all nodes that select it under one response key: where it is, and what fails there."""
 
-    def __init__(
-        self,
-        document: Document,
-        key: str,
-        nodes: tuple[FieldNode, ...],
-        parent_type: GraphQLObjectType,
-        definition: GraphQLField,
-    ) -> None:
-        self._document = document
-        self.key = key
-        self.nodes = nodes
-        self.parent_type = parent_type
-        self.definition = definition
+    document: Document
+    key: str
+    nodes: tuple[FieldNode, ...]
+    parent_type: GraphQLObjectType
+    definition: GraphQLField
 
     @property
     def schema(self) -> GraphQLSchema:
-        return self._document.schema
+        return self.document.schema
 
     @property
     def kind(self) -> GraphQLOutputType:
@@ -77,7 +71,7 @@ class LocatedField:
         return f"{self.parent_type}.{self.nodes[0].name.value}"
 
     def executor(self, runtime_type: GraphQLObjectType) -> Executor:
-        return self._document.executor(runtime_type, self.nodes)
+        return self.document.executor(runtime_type, self.nodes)
 
     def place(self, parent: Place) -> Place:
         return (parent, self.key, self.parent_type.name)
@@ -96,20 +90,11 @@ class LocatedField:
         return None
 
 
+@dataclass(eq=False, repr=False)
 class Field(LocatedField):
     """A field that is resolved and completed. What only a few of its values need is made when it is first needed."""
 
-    def __init__(
-        self,
-        document: Document,
-        key: str,
-        nodes: tuple[FieldNode, ...],
-        parent_type: GraphQLObjectType,
-        definition: GraphQLField,
-        resolver: Attribute | Direct | Opaque,
-    ) -> None:
-        super().__init__(document, key, nodes, parent_type, definition)
-        self.resolver = resolver
+    resolver: Attribute | Direct | Opaque
 
     @property
     def needs_info(self) -> bool:
@@ -121,7 +106,7 @@ class Field(LocatedField):
 
     @cached_property
     def make_info(self) -> InfoMaker:
-        document = self._document
+        document = self.document
         return InfoMaker(
             self.nodes, self.kind, self.parent_type, document.schema, document.fragments, document.operation
         )
@@ -129,7 +114,7 @@ class Field(LocatedField):
     @cached_property
     def _located(self) -> LocatedField:
         # For what is kept here, and would be in a circle with this field.
-        return LocatedField(self._document, self.key, self.nodes, self.parent_type, self.definition)
+        return LocatedField(self.document, self.key, self.nodes, self.parent_type, self.definition)
 
     @cached_property
     def complete(self) -> Complete:

@@ -84,16 +84,16 @@ class Plan:
         written: Callable[[int], object],
     ) -> None:
         """Raises Unsupported."""
-        self.schema = compiler.schema
-        root_type = self.schema.get_root_type(operation.operation)
+        self._schema = compiler.schema
+        root_type = self._schema.get_root_type(operation.operation)
         if root_type is None:
             raise Unsupported
-        self.operation = operation
+        self._operation = operation
         self._encode = compiler.encode
-        fields = Fields(self.schema, document, operation, compiler.resolver, written)
-        self.fragments = fields.fragments
-        self._conditions = condition_variables(operation, self.fragments)
-        self._variables = Variables(self.schema, operation.variable_definitions or (), compiler.coercers)
+        fields = Fields(self._schema, document, operation, compiler.resolver, written)
+        self._fragments = fields.fragments
+        self._conditions = condition_variables(operation, self._fragments)
+        self._variables = Variables(self._schema, operation.variable_definitions or (), compiler.coercers)
         self._root = Executor(Selection(fields, root_type, (), (operation.selection_set,)))
         self._root.write()
 
@@ -120,8 +120,8 @@ class Plan:
         variables: Any = self._variables.coerce(given)
         if variables is None:
             variables = get_variable_values(
-                self.schema,
-                self.operation.variable_definitions or (),
+                self._schema,
+                self._operation.variable_definitions or (),
                 dict(given),
                 max_errors=max_coercion_errors,
                 hide_suggestions=hide_suggestions,
@@ -160,7 +160,7 @@ class Plan:
         return Executed(self._encode(None), run.errors.errors)
 
     def _hand_over(self, **options: Any) -> Executed | Coroutine[Any, Any, Executed]:
-        result = execute_with_core(self.schema, self.operation, self.fragments, **options)
+        result = execute_with_core(self._schema, self._operation, self._fragments, **options)
         return self._executed(result) if isinstance(result, ExecutionResult) else self._executed_later(result)
 
     async def _executed_later(self, result: Awaitable[ExecutionResult]) -> Executed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMethod, BadStatusLine, HttpProcessingError, InvalidURLError, LineTooLong
 
 from gateway.errors import (
@@ -22,7 +22,7 @@ from gateway.errors import (
     UriTooLong,
 )
 from gateway.http.graphql.errors import render_error
-from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, JSON, best_media_type
+from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, JSON, accept_of, best_media_type
 from gateway.http.json import encode_json
 from gateway.http.replies import Reply
 from gateway.http.rest_errors import error_body, error_headers
@@ -45,8 +45,7 @@ def failure(request: web.BaseRequest, error: GatewayError, request_id: str) -> R
     """A request that could not be read has the path `/`."""
     if request.path == GRAPHQL_PATH:
         body = encode_json({"errors": [render_error(error, request_id)]})
-        accept = ", ".join(request.headers.getall(hdrs.ACCEPT, []))
-        media_type = best_media_type(accept, (JSON, GRAPHQL_RESPONSE)) or JSON
+        media_type = best_media_type(accept_of(request), (JSON, GRAPHQL_RESPONSE)) or JSON
     else:
         body = encode_json(error_body(error))
         media_type = JSON

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from enum import Enum
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple, NewType
@@ -38,6 +37,7 @@ from strawberry.schema.config import StrawberryConfig
 from gateway.execution import Executed, InstancesOf, Plan, PlanCompiler
 from tests.execution.compare import Comparison
 from tests.execution.core_schema import CORE_SCHEMA, Scene
+from tests.execution.strawberry_kinds import Growing
 from tests.execution.strawberry_schema import STRAWBERRY_SCHEMA, Diary
 
 
@@ -523,17 +523,6 @@ async def test_a_default_that_is_refused_later_is_an_error_of_the_field() -> Non
             assert [error["message"] for error in actual.errors] == [f"not {number}" for number in refused]
     finally:
         REFUSED.clear()
-
-
-@strawberry.enum
-class Growing(Enum):
-    SMALL = "small"
-
-    @classmethod
-    def _missing_(cls, value: object) -> Growing:
-        member = object.__new__(cls)
-        member._name_ = member._value_ = str(value)
-        return member
 
 
 async def test_a_member_that_an_enum_has_made_since_is_no_value_of_it() -> None:

@@ -20,7 +20,7 @@ from gateway.http.failures import GRAPHQL_PATH
 from gateway.http.graphiql import GraphiQL
 from gateway.http.graphql.bounded import BoundedTexts
 from gateway.http.graphql.errors import RequestRefused, render_error
-from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, best_media_type, names
+from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, accept_of, best_media_type, names
 from gateway.http.graphql.persisted import given_id
 from gateway.http.graphql.request import GraphQLRequest, read_request
 from gateway.http.graphql.runner import Answer, Known, Prepared, Runner
@@ -125,7 +125,7 @@ class GraphQLEndpoint:
             prepared = await self._prepare(request, visit)
             if prepared.kind is OperationType.SUBSCRIPTION:
                 # It has one form only, which a client need not prefer to those of all else.
-                if not names(", ".join(request.headers.getall(hdrs.ACCEPT, ())), EVENT_STREAM):
+                if not names(accept_of(request), EVENT_STREAM):
                     raise InvalidInput("A subscription needs a WebSocket, or 'Accept: text/event-stream'.")
                 return await self._stream(request, visit, headers, prepared)
             served = await self._answer(request, visit, prepared)
@@ -159,8 +159,7 @@ class GraphQLEndpoint:
         offered = _OFFERED
         if request.method in ("GET", "HEAD") and self._graphiql is not None and not request.query_string:
             offered = (*offered, HTML)
-        # Of several headers with the same name, HTTP makes one list.
-        media_type = best_media_type(", ".join(request.headers.getall(hdrs.ACCEPT, ())), offered)
+        media_type = best_media_type(accept_of(request), offered)
         if media_type is None:
             raise NotAcceptable
         if request.method not in _METHODS:

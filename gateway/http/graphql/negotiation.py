@@ -6,6 +6,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final
 
+from aiohttp import hdrs, web
 from aiohttp.helpers import parse_mimetype
 
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
@@ -13,6 +14,11 @@ JSON: Final = "application/json"
 HTML: Final = "text/html"
 
 _MAX_ENTRIES: Final = 64
+
+
+def accept_of(request: web.BaseRequest) -> str:
+    """The Accept header. Of several headers with the same name, HTTP makes one list."""
+    return ", ".join(request.headers.getall(hdrs.ACCEPT, ()))
 
 
 # Clients send few of them, each over and over.
@@ -23,8 +29,7 @@ def best_media_type(accept: str | None, offered: tuple[str, ...]) -> str | None:
     Quality values count, then how closely an entry names the type, then the order of `offered`.
     No header, or one without entries, takes anything.
     """
-    named = (entry for entry in (accept or "").split(",") if entry.strip())
-    entries = [_parse(entry) for entry in islice(named, _MAX_ENTRIES)]
+    entries = _entries(accept or "")
     if not entries:
         return offered[0]
     best, best_rank = None, (0.0, -1)
@@ -44,7 +49,12 @@ def best_media_type(accept: str | None, offered: tuple[str, ...]) -> str | None:
 
 def names(accept: str, media_type: str) -> bool:
     """Whether the client takes it by its own name: `*/*` is what clients send that never heard of it."""
-    return any(name == media_type and quality > 0 for name, quality in map(_parse, accept.split(",")))
+    return any(name == media_type and quality > 0 for name, quality in _entries(accept))
+
+
+def _entries(accept: str) -> list[tuple[str, float]]:
+    named = (entry for entry in accept.split(",") if entry.strip())
+    return [_parse(entry) for entry in islice(named, _MAX_ENTRIES)]
 
 
 def _parse(entry: str) -> tuple[str, float]:
