@@ -66,12 +66,12 @@ class Gatherer(Generic[Q, A]):
         self._go_on()
         return answer
 
-    def _go_on(self) -> None:
+    def _go_on(self, just_answered: int = 0) -> None:
         if self._is_beginning or not self._line:
             return
         if self._may_begin():
             self._is_beginning = True
-            task = asyncio.get_running_loop().create_task(self._answer())
+            task = asyncio.get_running_loop().create_task(self._answer(just_answered))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
         elif self._next_look is None:
@@ -87,14 +87,17 @@ class Gatherer(Generic[Q, A]):
             return True
         return self._line[0].at <= asyncio.get_running_loop().time() - _COMPANY_SECONDS
 
-    async def _answer(self) -> None:
+    async def _answer(self, just_answered: int) -> None:
         # What arrived in the same turn of the loop has asked by now.
-        asked = self._next()
+        asked = self._next(min(self._most, _share(len(self._line), just_answered)))
         self._is_beginning = False
         self._go_on()
         try:
             answers = await self._answers([each.question for each in asked])
-            self._end()
+            if len(asked) > 1:
+                # Requests that came along with this answer ask now, and are read while those here go on.
+                await asyncio.sleep(0)
+            self._end(len(asked))
             for each, found in zip(asked, answers, strict=True):
                 if each.answer.done():
                     continue
@@ -107,21 +110,21 @@ class Gatherer(Generic[Q, A]):
                 # Only of work that was cancelled, when the service ends.
                 each.answer.cancel()
 
-    def _next(self) -> list[_Asked[Q, A]]:
+    def _next(self, most: int) -> list[_Asked[Q, A]]:
         asked: list[_Asked[Q, A]] = []
-        while self._line and len(asked) < self._most:
+        while self._line and len(asked) < most:
             each = self._line.popleft()
             # Of those who gave up, nobody reads the answer.
             if not each.answer.done():
                 asked.append(each)
         return asked
 
-    def _end(self) -> None:
+    def _end(self, answered: int) -> None:
         """Before those are answered who waited, the next is begun: the database then works while they do."""
         task = asyncio.current_task()
         assert task is not None
         self._under_way.discard(task)
-        self._go_on()
+        self._go_on(answered)
 
     async def _answers(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
         if not questions:
@@ -156,3 +159,13 @@ class Gatherer(Generic[Q, A]):
                 log.error("database.unavailable", cause="every statement that may run is under way")
                 answer.set_exception(Unavailable())
         self._go_on()
+
+
+def _share(waiting: int, just_answered: int) -> int:
+    """How many of those who wait are read next: at most half of them and of those who were just answered, together.
+
+    The latter soon ask again. Otherwise a large group and a small one would alternate for as long as the load lasts:
+    while the database reads for the large one, the service would have only the small one to work for.
+    """
+    half = (waiting + just_answered + 1) // 2
+    return half if 0 < just_answered < half else waiting

@@ -126,6 +126,49 @@ async def test_the_next_is_begun_before_anybody_goes_on_with_an_answer() -> None
     await last
 
 
+async def test_who_comes_along_with_answers_is_read_before_anybody_goes_on_with_them() -> None:
+    reads = Reads()
+    gathered = gatherer(reads)
+    seen: list[int] = []
+
+    async def go_on(answer: asyncio.Future[str]) -> None:
+        await answer
+        seen.append(len(reads.asked))
+
+    going_on = [asyncio.create_task(go_on(gathered.ask(number))) for number in (1, 2)]
+    await turns()
+    reads.end()
+    # Of the same turn of the loop, yet after the answers.
+    asyncio.get_running_loop().call_soon(lambda: going_on.append(asyncio.create_task(go_on(gathered.ask(3)))))
+    await turns()
+    assert seen == [2, 2]
+    reads.end()
+    await asyncio.gather(*going_on)
+
+
+async def test_a_large_group_and_a_small_one_even_out() -> None:
+    """Or the service has nothing to do while the database works for the large one, and the other way around."""
+    reads = Reads()
+    gathered = gatherer(reads, most=9)
+
+    async def ask_again_and_again(number: int) -> None:
+        while True:
+            await gathered.ask(number)
+
+    clients = [asyncio.create_task(ask_again_and_again(0))]
+    await turns()
+    clients += [asyncio.create_task(ask_again_and_again(number)) for number in range(1, 8)]
+    for _ in range(8):
+        await turns()
+        reads.end()
+    await turns()
+    assert [len(each) for each in reads.asked] == [1, 4, 4, 4, 4, 4, 4, 4, 4]
+    for client in clients:
+        client.cancel()
+    reads.end()
+    await turns()
+
+
 async def test_a_question_that_cannot_be_asked_fails_alone() -> None:
     async def read(questions: Sequence[int]) -> Sequence[str]:
         if 13 in questions:
