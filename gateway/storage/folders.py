@@ -50,7 +50,7 @@ class FolderStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._in_places = database.prepare(folders_in_places(database.dialect))
+        self._in_places = database.prepare(folders_in_places(database.dialect).order_by(folders.c.type))
         self._read = self._in_places.reader()
         self._upserts = Upserts(database)
 

@@ -54,16 +54,12 @@ def is_members(user_id: Any) -> ColumnElement[bool]:
 
 
 def folders_in_places(dialect: str) -> Select[Any]:
-    """Those of the user with `user_id`, in each of the environments `numbers` and on each of the `surfaces`; by type."""
+    """Those of the user with `user_id`, in each of the environments `numbers` and on each of the `surfaces`."""
     # Looser than pairs of an environment and a surface, and faster for both databases.
-    return (
-        select(*FOLDER_COLUMNS)
-        .where(
-            folders.c.user_id == bindparam("user_id"),
-            any_of(folders.c.environment_id, "numbers", dialect),
-            any_of(folders.c.surface, "surfaces", dialect),
-        )
-        .order_by(folders.c.type)
+    return select(*FOLDER_COLUMNS).where(
+        folders.c.user_id == bindparam("user_id"),
+        any_of(folders.c.environment_id, "numbers", dialect),
+        any_of(folders.c.surface, "surfaces", dialect),
     )
 
 
