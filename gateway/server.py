@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import fields
@@ -21,7 +20,7 @@ from gateway.http.protocol import ServerOptions, ServiceRunner
 from gateway.settings import Settings
 from gateway.storage.engine import Database
 from gateway.storage.migrations import check_schema
-from gateway.workers import Supervised
+from gateway.workers import HEARTBEAT_SECONDS, Supervised, stop_signals
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +42,7 @@ class CannotListen(Exception):
 async def serve(
     settings: Settings, on_ready: Callable[[str], None] | None = None, supervised: Supervised | None = None
 ) -> None:
-    """Serves until SIGINT or SIGTERM, then lets requests under way end. `on_ready` gets the address.
+    """Serves until a signal to stop, then lets requests under way end. `on_ready` gets the address.
 
     A supervised one shares its port, and ends with its supervisor. Raises WrongSchema, CannotListen, and Unavailable
     where the database is gone.
@@ -51,7 +50,7 @@ async def serve(
     await _check_schema(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in stop_signals():
         loop.add_signal_handler(each, stop.set)
     if supervised is not None:
         _stop_with_supervisor(supervised.lifeline, stop)
@@ -65,7 +64,7 @@ async def serve(
         if on_ready is not None:
             on_ready(address)
         if supervised is not None:
-            supervised.tell_ready()
+            _keep_telling(supervised.tell)
         _settle_collector()
         await stop.wait()
         log.info("stopping")
@@ -80,6 +79,11 @@ def _stop_with_supervisor(lifeline: int, stop: asyncio.Event) -> None:
         stop.set()
 
     loop.add_reader(lifeline, note_end)
+
+
+def _keep_telling(tell: Callable[[], object]) -> None:
+    tell()
+    asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, _keep_telling, tell)
 
 
 def _settle_collector() -> None:

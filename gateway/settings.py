@@ -207,6 +207,12 @@ class Settings(BaseSettings):
         description="How many processes share the port; `gateway serve --workers` overrides it. Memory and all limits on "
         "connections, also to the database, are per process.",
     )
+    worker_timeout: float = Field(
+        30,
+        ge=2,
+        le=3600,
+        description="Of several workers, one that does nothing for so long, because it hangs, is killed and replaced.",
+    )
     max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
     document_cache_size: int = Field(
         8 * 1024 * 1024,

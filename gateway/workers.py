@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NoReturn
@@ -21,7 +22,8 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+# How often a worker says that its event loop runs.
+HEARTBEAT_SECONDS: Final = 1.0
 # A worker that ends before it serves is started again after a pause, which doubles each time.
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _MAX_PAUSE_SECONDS: Final = 30.0
@@ -31,10 +33,13 @@ _GRACE_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Supervised:
-    """What a worker has in hand. `lifeline` is a file descriptor that ends with the supervisor."""
+    """What a worker has in hand. `lifeline` is a file descriptor that ends with the supervisor.
+
+    `tell` says that the worker serves, and then every `HEARTBEAT_SECONDS` that it still does.
+    """
 
     lifeline: int
-    tell_ready: Callable[[], object]
+    tell: Callable[[], object]
 
 
 class WorkerFailed(Exception):
@@ -47,8 +52,9 @@ class WorkerFailed(Exception):
 
 @dataclass(slots=True)
 class _Worker:
-    ready: int
-    is_ready: bool = False
+    pipe: int
+    # When it last told that it serves; None before it does.
+    heard_at: float | None = None
     # When it is killed, once it was told to end.
     deadline: float | None = None
 
@@ -56,7 +62,8 @@ class _Worker:
 class Supervisor:
     """`work` is what each worker does, in its own process; `patience` how long its requests may take to end, in seconds.
 
-    `note_end` is told the process number of one that has ended.
+    One that has served, and then tells nothing for `silence` seconds, is killed; None for never. `note_end` is told the
+    process number of one that has ended.
     """
 
     def __init__(
@@ -65,10 +72,15 @@ class Supervisor:
         work: Callable[[Supervised], None],
         patience: float,
         note_end: Callable[[int], object] | None = None,
+        *,
+        silence: float | None = None,
     ) -> None:
         self._count = count
         self._work = work
         self._patience = patience
+        self._silence = silence
+        self._stop_signals = stop_signals()
+        self._signals = (*self._stop_signals, signal.SIGCHLD)
         self._tell_end = note_end
         self._workers: dict[int, _Worker] = {}
         self._selector = selectors.DefaultSelector()
@@ -82,25 +94,26 @@ class Supervisor:
         self._failed: int | None = None
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT; then the workers end one by one, at a second signal all at once. Raises WorkerFailed."""
+        """Until a signal to stop; then the workers end one by one, at a second signal all at once. Raises WorkerFailed."""
         # What is shared with the workers stays shared: the collector would write to each object that it looks at.
         gc.freeze()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
         signal.set_wakeup_fd(self._waker.fileno())
-        for number in _SIGNALS:
+        for number in self._signals:
             # Python's own handler of SIGINT would raise.
             signal.signal(number, lambda *_: None)
         while not self._is_stopping or self._workers:
             self._start_missing()
             self._stop_next()
+            self._kill_silent()
             for key, _ in self._selector.select(self._timeout()):
                 if key.fileobj is self._woken:
                     self._hear()
                 elif key.data in self._workers:
                     # Otherwise it was reaped just now, and what it told was read then.
-                    self._note_ready(key.data)
+                    self._listen(key.data)
         if self._failed is not None:
             raise WorkerFailed(self._failed)
 
@@ -113,47 +126,49 @@ class Supervisor:
 
     def _start(self) -> None:
         try:
-            pid, ready = self._fork()
+            pid, pipe = self._fork()
         except OSError as error:
             # Later there may be enough of what is short now: processes, memory or file descriptors.
             log.error("worker.not_started", reason=str(error))
             self._note_failure()
             return
-        self._workers[pid] = _Worker(ready)
-        self._selector.register(ready, selectors.EVENT_READ, pid)
+        self._workers[pid] = _Worker(pipe)
+        self._selector.register(pipe, selectors.EVENT_READ, pid)
         log.info("worker.started", worker=pid)
 
     def _fork(self) -> tuple[int, int]:
         """The worker's process number, and what it tells by."""
-        ready, tell = os.pipe()
+        pipe, tell = os.pipe()
+        # A worker that is not heard must not wait for it.
+        os.set_blocking(tell, False)
         # A new worker has the supervisor's handlers still, and would tell the supervisor of its own signals.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
         try:
             pid = os.fork()
             if pid == 0:
-                self._become_worker(ready, tell, mask)
+                self._become_worker(pipe, tell, mask)
         except OSError:
-            os.close(ready)
+            os.close(pipe)
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.close(tell)
-        return pid, ready
+        return pid, pipe
 
-    def _become_worker(self, ready: int, tell: int, mask: Iterable[int]) -> NoReturn:
+    def _become_worker(self, pipe: int, tell: int, mask: Iterable[int]) -> NoReturn:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number in _SIGNALS:
+            for number in self._signals:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._selector.close()
             # The lifeline ends when nobody holds its other end, so no worker may.
-            for descriptor in (self._life, ready, *(worker.ready for worker in self._workers.values())):
+            for descriptor in (self._life, pipe, *(worker.pipe for worker in self._workers.values())):
                 os.close(descriptor)
             self._woken.close()
             self._waker.close()
-            self._work(Supervised(self._lifeline, partial(os.write, tell, b"1")))
+            self._work(Supervised(self._lifeline, partial(_tell, tell)))
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 1
@@ -163,19 +178,21 @@ class Supervisor:
         finally:
             os._exit(code)
 
-    def _note_ready(self, pid: int) -> None:
+    def _listen(self, pid: int) -> None:
         worker = self._workers[pid]
-        # Nothing to read: it ended before.
-        worker.is_ready = bool(os.read(worker.ready, 1))
-        self._selector.unregister(worker.ready)
-        if worker.is_ready:
+        if not os.read(worker.pipe, 4096):
+            # It ends.
+            self._selector.unregister(worker.pipe)
+            return
+        if worker.heard_at is None:
             self._has_served = True
             self._pause = _FIRST_PAUSE_SECONDS
+        worker.heard_at = time.monotonic()
 
     def _hear(self) -> None:
         numbers = self._woken.recv(4096)
         self._reap()
-        if {signal.SIGTERM, signal.SIGINT} & set(numbers):
+        if set(self._stop_signals) & set(numbers):
             self._all_at_once = self._is_stopping
             self._is_stopping = True
 
@@ -187,10 +204,10 @@ class Supervisor:
 
     def _note_end(self, pid: int, code: int) -> None:
         worker = self._workers[pid]
-        if worker.ready in self._selector.get_map():
-            # It may have told so in the moment before.
-            self._note_ready(pid)
-        os.close(worker.ready)
+        while worker.pipe in self._selector.get_map():
+            # It may have told something in the moment before.
+            self._listen(pid)
+        os.close(worker.pipe)
         del self._workers[pid]
         if self._tell_end is not None:
             self._tell_end(pid)
@@ -202,7 +219,7 @@ class Supervisor:
             # Somebody is there to read why.
             self._failed = code if code > 0 else 1
             self._is_stopping = True
-        elif not worker.is_ready:
+        elif worker.heard_at is None:
             self._note_failure()
 
     def _note_failure(self) -> None:
@@ -227,29 +244,39 @@ class Supervisor:
             if not self._all_at_once:
                 return
 
+    def _kill_silent(self) -> None:
+        """Its event loop hangs, or it was stopped: who is connected to it waits for nothing."""
+        now = time.monotonic()
+        for pid, worker in self._workers.items():
+            silent_at = self._silent_at(worker)
+            if silent_at is not None and now >= silent_at:
+                log.error("worker.hangs", worker=pid)
+                os.kill(pid, signal.SIGKILL)
+                # Until it has ended, or for as long again.
+                worker.heard_at = now
+
+    def _silent_at(self, worker: _Worker) -> float | None:
+        """When it is killed, if it goes on telling nothing; None if something else decides that."""
+        if self._silence is None or worker.heard_at is None or worker.deadline is not None:
+            return None
+        return worker.heard_at + self._silence
+
     def _timeout(self) -> float | None:
-        times = [worker.deadline for worker in self._workers.values() if worker.deadline is not None]
+        workers = self._workers.values()
+        ends = [end for worker in workers for end in (worker.deadline, self._silent_at(worker))]
+        times = [end for end in ends if end is not None]
         if not self._is_stopping and len(self._workers) < self._count and (self._has_served or not self._workers):
             times.append(self._start_at)
         return max(0.0, min(times) - time.monotonic()) if times else None
 
 
-def reserved_port(host: str, port: int) -> tuple[socket.socket, int]:
-    """A socket that keeps `port` for this process and its workers, who share it; 0 finds a free one.
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Those that end the service. SIGHUP is one of them unless it is ignored, as nohup has it."""
+    ends = (signal.SIGTERM, signal.SIGINT)
+    return ends if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (*ends, signal.SIGHUP)
 
-    Raises OSError where somebody listens there already: with SO_REUSEPORT alone, two services of one user would
-    share the port unnoticed.
-    """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
-        reserved = socket.socket(family, kind, protocol)
-        try:
-            reserved.setsockopt(socket.SOL_SOCKET, option, 1)
-            reserved.bind(address)
-        except OSError:
-            reserved.close()
-            raise
-        if option == socket.SO_REUSEADDR:
-            address = reserved.getsockname()
-            reserved.close()
-    return reserved, reserved.getsockname()[1]
+
+def _tell(pipe: int) -> None:
+    # A supervisor that is gone has ended the lifeline, too; one that was stopped reads nothing.
+    with suppress(BrokenPipeError, BlockingIOError):
+        os.write(pipe, b"1")

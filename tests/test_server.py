@@ -106,7 +106,7 @@ class Stuck:
         await self._database.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_signal_lets_requests_under_way_end(database_url: str, number: int) -> None:
     options = {"database_url": database_url, "shutdown_timeout": PATIENCE_SECONDS}
     async with running("serve", **options) as service:

@@ -20,7 +20,7 @@ import pytest
 
 from gateway import server
 from gateway.settings import load_settings
-from gateway.workers import Supervised, Supervisor, WorkerFailed
+from gateway.workers import Supervised, Supervisor, WorkerFailed, stop_signals
 from tests.databases import SQLiteServer
 from tests.keys import ADA
 from tests.patience import PATIENCE_SECONDS, PATIENT
@@ -47,7 +47,7 @@ class Enough(Exception):
 
 def serve(supervised: Supervised) -> None:
     """Until the supervisor is gone."""
-    supervised.tell_ready()
+    supervised.tell()
     os.read(supervised.lifeline, 1)
 
 
@@ -97,7 +97,7 @@ def reaped_before_its_pipe_is_looked_at() -> None:
             case 1:
                 os.read(supervised.lifeline, 1)
             case 2:
-                supervised.tell_ready()
+                supervised.tell()
             case _:
                 serve(supervised)
 
@@ -118,6 +118,31 @@ async def test_a_worker_is_reaped_while_its_pipe_waits_to_be_read() -> None:
     await apart(reaped_before_its_pipe_is_looked_at)
 
 
+def hanging(silence: float) -> float:
+    """The seconds until a worker is killed for the first time that has told only once."""
+    seconds = hurried()
+
+    def note_end(pid: int) -> None:
+        raise Enough
+
+    with suppress(Enough):
+        Supervisor(1, serve, PATIENCE_SECONDS, note_end, silence=silence).run()
+    return seconds[0]
+
+
+async def test_a_worker_that_tells_nothing_any_more_is_killed() -> None:
+    assert await apart(hanging, 30) == 30
+
+
+def test_what_nohup_ignores_does_not_stop_the_service() -> None:
+    assert signal.SIGHUP in stop_signals()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert stop_signals() == (signal.SIGTERM, signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def refused_starts(call: str, served: int) -> list[int]:
     """How many files are open at each of three refusals, when so many serve already."""
     pids = forked()
@@ -127,7 +152,7 @@ def refused_starts(call: str, served: int) -> list[int]:
     def work(supervised: Supervised) -> None:
         if len(pids) == 1:
             # The second: it ends the scenario.
-            supervised.tell_ready()
+            supervised.tell()
         else:
             serve(supervised)
 

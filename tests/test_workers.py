@@ -108,6 +108,20 @@ async def test_a_worker_that_ends_is_replaced(database_url: str) -> None:
             await get(service)
 
 
+async def test_a_worker_that_hangs_is_replaced(database_url: str) -> None:
+    async with running("serve", "--workers", "2", database_url=database_url, worker_timeout=2) as service:
+        await until_serving(service, 2)
+        hung, other = workers_of(service)
+        os.kill(hung, signal.SIGSTOP)
+        await service.wait_for(re.compile(rb'"worker":%d,"event":"worker.hangs"' % hung))
+        await until_serving(service, 3)
+        assert hung not in workers_of(service)
+        # It was told about all the time.
+        assert other in workers_of(service)
+        for _ in range(20):
+            await get(service)
+
+
 async def test_a_worker_that_cannot_start_again_is_tried_until_it_can(database_url: str) -> None:
     path = Path(database_url.partition("///")[2])
     async with running("serve", "--workers", "2", database_url=database_url) as service:

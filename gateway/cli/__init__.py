@@ -38,7 +38,7 @@ def main() -> None:
 @main.command("serve")
 @click.option("--workers", type=int, help="How many processes share the port; overrides GATEWAY_WORKERS.")
 def serve_command(workers: int | None) -> None:
-    """Serve until SIGINT or SIGTERM. The database must be migrated."""
+    """Serve until SIGTERM, SIGINT or SIGHUP. The database must be migrated."""
     settings = read_settings() if workers is None else read_settings(workers=workers)
     configure_logs(settings.log_level, settings.log_format)
     if settings.workers == 1:

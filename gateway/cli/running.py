@@ -14,6 +14,7 @@ from uuid import UUID
 import click
 import uvloop
 
+from gateway.cli.ports import reserved_port
 from gateway.errors import Unavailable
 from gateway.http.graphql.persisted import BadManifest
 from gateway.logs import configure_logs
@@ -23,7 +24,7 @@ from gateway.storage.engine import Database
 from gateway.storage.failures import StatementFailed
 from gateway.storage.keys import KeyProblem
 from gateway.storage.migrations import WrongSchema, check_schema
-from gateway.workers import Supervisor, WorkerFailed, reserved_port
+from gateway.workers import Supervisor, WorkerFailed
 from gateway.workspace import WorkspaceError
 
 T = TypeVar("T")
@@ -95,6 +96,7 @@ def supervise(settings: Settings) -> None:
             lambda supervised: run(serve(mine, supervised=supervised)),
             settings.shutdown_timeout,
             note_end,
+            silence=settings.worker_timeout,
         )
         try:
             supervisor.run()
