@@ -209,7 +209,7 @@ class Settings(BaseSettings):
     )
     worker_timeout: float = Field(
         30,
-        ge=2,
+        ge=3,
         le=3600,
         description="Of several workers, one that does nothing for so long, because it hangs, is killed and replaced.",
     )

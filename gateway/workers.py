@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Final, NoReturn
 
 import structlog
@@ -53,8 +54,9 @@ class WorkerFailed(Exception):
 @dataclass(slots=True)
 class _Worker:
     pipe: int
-    # When it last told that it serves; None before it does.
-    heard_at: float | None = None
+    is_ready: bool = False
+    # When it last told that it serves, as `_watched` counts.
+    heard_at: float = 0.0
     # When it is killed, once it was told to end.
     deadline: float | None = None
 
@@ -62,8 +64,8 @@ class _Worker:
 class Supervisor:
     """`work` is what each worker does, in its own process; `patience` how long its requests may take to end, in seconds.
 
-    One that has served, and then tells nothing for `silence` seconds, is killed; None for never. `note_end` is told the
-    process number of one that has ended.
+    One that has served, and then tells nothing for `silence` seconds, is killed. `note_end` is told the process number
+    of one that has ended.
     """
 
     def __init__(
@@ -73,12 +75,15 @@ class Supervisor:
         patience: float,
         note_end: Callable[[int], object] | None = None,
         *,
-        silence: float | None = None,
+        silence: float = inf,
     ) -> None:
         self._count = count
         self._work = work
         self._patience = patience
         self._silence = silence
+        # For how long it has watched its workers, and when it did last.
+        self._watched = 0.0
+        self._looked_at = time.monotonic()
         self._stop_signals = stop_signals()
         self._signals = (*self._stop_signals, signal.SIGCHLD)
         self._tell_end = note_end
@@ -184,10 +189,11 @@ class Supervisor:
             # It ends.
             self._selector.unregister(worker.pipe)
             return
-        if worker.heard_at is None:
+        if not worker.is_ready:
+            worker.is_ready = True
             self._has_served = True
             self._pause = _FIRST_PAUSE_SECONDS
-        worker.heard_at = time.monotonic()
+        worker.heard_at = self._watched
 
     def _hear(self) -> None:
         numbers = self._woken.recv(4096)
@@ -219,7 +225,7 @@ class Supervisor:
             # Somebody is there to read why.
             self._failed = code if code > 0 else 1
             self._is_stopping = True
-        elif worker.heard_at is None:
+        elif not worker.is_ready:
             self._note_failure()
 
     def _note_failure(self) -> None:
@@ -247,24 +253,23 @@ class Supervisor:
     def _kill_silent(self) -> None:
         """Its event loop hangs, or it was stopped: who is connected to it waits for nothing."""
         now = time.monotonic()
+        # A pause of the supervisor itself, as by Ctrl+Z, was one of its workers too.
+        self._watched += min(now - self._looked_at, HEARTBEAT_SECONDS)
+        self._looked_at = now
         for pid, worker in self._workers.items():
-            silent_at = self._silent_at(worker)
-            if silent_at is not None and now >= silent_at:
+            if self._is_watched(worker) and self._watched - worker.heard_at >= self._silence:
                 log.error("worker.hangs", worker=pid)
                 os.kill(pid, signal.SIGKILL)
                 # Until it has ended, or for as long again.
-                worker.heard_at = now
+                worker.heard_at = self._watched
 
-    def _silent_at(self, worker: _Worker) -> float | None:
-        """When it is killed, if it goes on telling nothing; None if something else decides that."""
-        if self._silence is None or worker.heard_at is None or worker.deadline is not None:
-            return None
-        return worker.heard_at + self._silence
+    def _is_watched(self, worker: _Worker) -> bool:
+        return worker.is_ready and worker.deadline is None and self._silence < inf
 
     def _timeout(self) -> float | None:
-        workers = self._workers.values()
-        ends = [end for worker in workers for end in (worker.deadline, self._silent_at(worker))]
-        times = [end for end in ends if end is not None]
+        times = [worker.deadline for worker in self._workers.values() if worker.deadline is not None]
+        if any(map(self._is_watched, self._workers.values())):
+            times.append(self._looked_at + HEARTBEAT_SECONDS)
         if not self._is_stopping and len(self._workers) < self._count and (self._has_served or not self._workers):
             times.append(self._start_at)
         return max(0.0, min(times) - time.monotonic()) if times else None

@@ -119,15 +119,23 @@ async def test_a_worker_is_reaped_while_its_pipe_waits_to_be_read() -> None:
 
 
 def hanging(silence: float) -> float:
-    """The seconds until a worker is killed for the first time that has told only once."""
+    """The seconds until a worker is killed that has told only once."""
     seconds = hurried()
+    kill = os.kill
+    killed: list[float] = []
+
+    def killing(pid: int, number: int) -> None:
+        killed.append(sum(seconds))
+        kill(pid, number)
+        wait_for_end(pid)
 
     def note_end(pid: int) -> None:
         raise Enough
 
-    with suppress(Enough):
+    with mock.patch("os.kill", killing), suppress(Enough):
         Supervisor(1, serve, PATIENCE_SECONDS, note_end, silence=silence).run()
-    return seconds[0]
+    [at] = killed
+    return at
 
 
 async def test_a_worker_that_tells_nothing_any_more_is_killed() -> None:

@@ -109,7 +109,7 @@ async def test_a_worker_that_ends_is_replaced(database_url: str) -> None:
 
 
 async def test_a_worker_that_hangs_is_replaced(database_url: str) -> None:
-    async with running("serve", "--workers", "2", database_url=database_url, worker_timeout=2) as service:
+    async with running("serve", "--workers", "2", database_url=database_url, worker_timeout=3) as service:
         await until_serving(service, 2)
         hung, other = workers_of(service)
         os.kill(hung, signal.SIGSTOP)
@@ -120,6 +120,25 @@ async def test_a_worker_that_hangs_is_replaced(database_url: str) -> None:
         assert other in workers_of(service)
         for _ in range(20):
             await get(service)
+
+
+async def test_a_pause_of_all_is_no_hang(database_url: str) -> None:
+    """Such as Ctrl+Z, or the machine's own."""
+    async with running("serve", "--workers", "2", database_url=database_url, worker_timeout=3) as service:
+        await until_serving(service, 2)
+        workers = workers_of(service)
+        everyone = [service.pid, *workers]
+        for each in everyone:
+            os.kill(each, signal.SIGSTOP)
+        await asyncio.sleep(4)
+        for each in everyone:
+            os.kill(each, signal.SIGCONT)
+        for _ in range(20):
+            await get(service)
+        # What hangs is noticed still.
+        os.kill(workers[0], signal.SIGSTOP)
+        await service.wait_for(re.compile(rb'"worker":%d,"event":"worker.hangs"' % workers[0]))
+        assert service.err.count(b"worker.hangs") == 1
 
 
 async def test_a_worker_that_cannot_start_again_is_tried_until_it_can(database_url: str) -> None:
