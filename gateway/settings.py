@@ -211,7 +211,7 @@ class Settings(BaseSettings):
         30,
         ge=3,
         le=3600,
-        description="Of several workers, one that does nothing for so long, because it hangs, is killed and replaced.",
+        description="Of several workers, one whose event loop stands still for so long is killed and replaced.",
     )
     max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
     document_cache_size: int = Field(
