@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -26,6 +27,14 @@ Serve = Callable[..., AbstractAsyncContextManager[ClientSession]]
 @pytest.fixture(scope="session", autouse=True)
 def _logs() -> None:
     configure_logs("warning", "json")
+
+
+@pytest.fixture
+def heard_hangup() -> Iterator[None]:
+    """Of SIGHUP, here and in what is started: tests may run under nohup themselves."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(scope="session")

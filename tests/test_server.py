@@ -107,6 +107,7 @@ class Stuck:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.usefixtures("heard_hangup")
 async def test_a_signal_lets_requests_under_way_end(database_url: str, number: int) -> None:
     options = {"database_url": database_url, "shutdown_timeout": PATIENCE_SECONDS}
     async with running("serve", **options) as service:

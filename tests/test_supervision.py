@@ -142,13 +142,11 @@ async def test_a_worker_that_tells_nothing_any_more_is_killed() -> None:
     assert await apart(hanging, 30) == 30
 
 
+@pytest.mark.usefixtures("heard_hangup")
 def test_what_nohup_ignores_does_not_stop_the_service() -> None:
     assert signal.SIGHUP in stop_signals()
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        assert stop_signals() == (signal.SIGTERM, signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert stop_signals() == (signal.SIGTERM, signal.SIGINT)
 
 
 def refused_starts(call: str, served: int) -> list[int]:
