@@ -107,21 +107,20 @@ async def test_another_is_run_beside_one_that_takes_long() -> None:
     assert await asyncio.gather(*answers) == [f"answer to {number}" for number in range(3)]
 
 
+async def begun_by(reads: Reads, answer: asyncio.Future[str]) -> int:
+    """How many reads had begun when somebody went on with this answer."""
+    await answer
+    return len(reads.asked)
+
+
 async def test_the_next_is_begun_before_anybody_goes_on_with_an_answer() -> None:
     reads = Reads()
     gathered = gatherer(reads)
-    seen: list[int] = []
-
-    async def go_on(answer: asyncio.Future[str]) -> None:
-        await answer
-        seen.append(len(reads.asked))
-
-    going_on = asyncio.create_task(go_on(gathered.ask(1)))
+    going_on = asyncio.create_task(begun_by(reads, gathered.ask(1)))
     await turns()
     last = gathered.ask(2)
     reads.end()
-    await going_on
-    assert seen == [2]
+    assert await going_on == 2
     reads.end()
     await last
 
@@ -129,21 +128,15 @@ async def test_the_next_is_begun_before_anybody_goes_on_with_an_answer() -> None
 async def test_who_comes_along_with_answers_is_read_before_anybody_goes_on_with_them() -> None:
     reads = Reads()
     gathered = gatherer(reads)
-    seen: list[int] = []
-
-    async def go_on(answer: asyncio.Future[str]) -> None:
-        await answer
-        seen.append(len(reads.asked))
-
-    going_on = [asyncio.create_task(go_on(gathered.ask(number))) for number in (1, 2)]
+    going_on = [asyncio.create_task(begun_by(reads, gathered.ask(number))) for number in (1, 2)]
     await turns()
     reads.end()
+    later: list[asyncio.Future[str]] = []
     # Of the same turn of the loop, yet after the answers.
-    asyncio.get_running_loop().call_soon(lambda: going_on.append(asyncio.create_task(go_on(gathered.ask(3)))))
-    await turns()
-    assert seen == [2, 2]
+    asyncio.get_running_loop().call_soon(lambda: later.append(gathered.ask(3)))
+    assert await asyncio.gather(*going_on) == [2, 2]
     reads.end()
-    await asyncio.gather(*going_on)
+    assert await later[0] == "answer to 3"
 
 
 async def test_a_large_group_and_a_small_one_even_out() -> None:
