@@ -15,7 +15,7 @@ def main() -> None:
     # What is imported stays. The collector would look through all of it again and again while it grows: a tenth of the
     # time until the first answer.
     gc.disable()
-    from gateway.cli import main as command  # noqa: PLC0415  # not before
+    from gateway.cli import main as command  # noqa: PLC0415  # while the collector is off
 
     gc.freeze()
     gc.enable()

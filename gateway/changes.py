@@ -129,8 +129,7 @@ class ChangeService:
             try:
                 await self._look()
                 checked = clock()
-            except Exception as error:
-                # Whatever it is, the next look must come.
+            except Exception as error:  # whatever it is, the next look must come
                 if not isinstance(error, GatewayError):
                     log.exception("changes.look_failed")
                 if clock() - checked > _UNCHECKED_SECONDS:
@@ -144,8 +143,7 @@ class ChangeService:
                 await self._store.clear(KEPT_MICROSECONDS)
             except GatewayError as error:
                 log.warning("changes.not_cleared", cause=type(error).__name__)
-            except Exception:
-                # Whatever it is, the next clearing must come.
+            except Exception:  # whatever it is, the next clearing must come
                 log.exception("changes.not_cleared")
 
     async def _start(self, grant: Grant, after: int | None) -> int:
