@@ -18,6 +18,7 @@ from gateway.folders import FolderService
 from gateway.http.boundary import boundary
 from gateway.http.cors import Cors
 from gateway.http.graphiql import GraphiQL
+from gateway.http.graphql.admission import Admission
 from gateway.http.graphql.endpoint import EndpointOptions, GraphQLEndpoint
 from gateway.http.graphql.limits import Limits
 from gateway.http.graphql.persisted import (
@@ -87,16 +88,16 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
         if settings.cors_allowed_origins:
             Cors(settings.cors_allowed_origins).install(app)
         graphiql = GraphiQL() if settings.graphiql else None
+        admission = Admission(runner, callers, throttle)
         graphql = GraphQLEndpoint(
             runner,
-            callers,
-            throttle,
+            admission,
             WebSocketTransport(
                 WebSocketServices(
                     runner,
                     callers,
                     changes,
-                    throttle,
+                    admission,
                     _options(WebSocketOptions, settings, allowed_origins=frozenset(settings.cors_allowed_origins)),
                 ),
                 address,

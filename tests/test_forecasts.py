@@ -17,6 +17,7 @@ from tests import keys
 from tests.drivers import GraphQLDriver, Place, node_id
 from tests.keys import ADA, GRACE, bearer
 from tests.statements import counted_statements
+from tests.subscriptions import connected
 
 _KEYS: Final = {name: value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)}
 _PLACES: Final = [
@@ -201,6 +202,16 @@ async def test_a_list_over_server_sent_events_is_one_statement(client: ClientSes
             async with client.post("/graphql", json=body, headers=headers) as response:
                 assert b"event: complete" in await response.read()
         assert statements in (None, len(sent)), sent
+
+
+async def test_a_list_over_a_websocket_is_one_statement(client: ClientSession) -> None:
+    async with connected(client) as opened:
+        await opened.init()
+        for statements in (None, 1):
+            with counted_statements() as sent:
+                await opened.subscribe("1", f"{{ persistedFolders {_LIST} }} # websocket")
+                assert [(await opened.receive())["type"] for _ in range(2)] == ["next", "complete"]
+            assert statements in (None, len(sent)), sent
 
 
 async def test_a_rest_create_is_two(client: ClientSession) -> None:

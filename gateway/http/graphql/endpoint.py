@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from aiohttp import hdrs, web
 from graphql import OperationType
 
-from gateway.access import Caller
-from gateway.callers import CallerService
 from gateway.errors import GatewayError, InvalidInput, MethodNotAllowed, NotAcceptable
 from gateway.http.authentication import find_in_header
 from gateway.http.bodies import has_arrived
@@ -18,12 +16,13 @@ from gateway.http.boundary import LOG_FIELDS_KEY, REQUEST_ID_KEY
 from gateway.http.connection import stream_headers
 from gateway.http.failures import GRAPHQL_PATH
 from gateway.http.graphiql import GraphiQL
+from gateway.http.graphql.admission import Admission, Visit
 from gateway.http.graphql.bounded import BoundedTexts
 from gateway.http.graphql.errors import RequestRefused, render_error
 from gateway.http.graphql.negotiation import GRAPHQL_RESPONSE, HTML, JSON, accept_of, best_media_type, names
 from gateway.http.graphql.persisted import given_id
 from gateway.http.graphql.request import GraphQLRequest, read_request
-from gateway.http.graphql.runner import Answer, Known, Prepared, Runner
+from gateway.http.graphql.runner import Answer, Prepared, Runner
 from gateway.http.graphql.sse import HEADERS as EVENT_STREAM_HEADERS
 from gateway.http.graphql.sse import LAST_EVENT_ID, EventStream, refused_answers
 from gateway.http.graphql.sse import MEDIA_TYPE as EVENT_STREAM
@@ -33,11 +32,7 @@ from gateway.http.json import encode_json
 from gateway.http.rate_limits import rate_limit_headers
 from gateway.http.replies import Reply
 from gateway.http.rest_errors import error_headers
-from gateway.model import RateLimitState
-from gateway.storage.ahead import NO_FORECAST, NOTHING_AHEAD, ReadAhead
-
-if TYPE_CHECKING:
-    from gateway.throttling import Throttle
+from gateway.storage.ahead import NOTHING_AHEAD
 
 # Characters of a name that may be anything.
 _MAX_LOGGED: Final = 256
@@ -56,16 +51,6 @@ class EndpointOptions:
     introspection_is_public: bool
 
 
-class _Visit(NamedTuple):
-    """Who calls, and what was read along with the key; `sent` where it was looked at already, with what is wrong with it."""
-
-    caller: Caller | None = None
-    ahead: ReadAhead = NOTHING_AHEAD
-    rate_limit: RateLimitState | None = None
-    sent: GraphQLRequest | GatewayError | None = None
-    known: Known | None = None
-
-
 class _Served(NamedTuple):
     """An answer; `etag` where it is the same for everyone until the schema changes."""
 
@@ -74,13 +59,12 @@ class _Served(NamedTuple):
 
 
 class GraphQLEndpoint:
-    """Without a `throttle`, nothing is limited; without `graphiql`, browsers get no page."""
+    """Without `graphiql`, browsers get no page."""
 
     def __init__(
         self,
         runner: Runner,
-        callers: CallerService,
-        throttle: Throttle | None,
+        admission: Admission,
         websockets: WebSocketTransport,
         graphiql: GraphiQL | None,
         options: EndpointOptions,
@@ -90,8 +74,7 @@ class GraphQLEndpoint:
         self._streams: set[EventStream] = set()
         self._is_stopping = False
         self._runner = runner
-        self._callers = callers
-        self._throttle = throttle
+        self._admission = admission
         self._options = options
         self._public_answers: BoundedTexts[_Served] = BoundedTexts()
 
@@ -166,17 +149,12 @@ class GraphQLEndpoint:
             raise MethodNotAllowed(request.method)
         return media_type
 
-    async def _admit(self, request: web.Request) -> _Visit:
+    async def _admit(self, request: web.Request) -> Visit:
         """A wrong key is refused before anything else is said; no key is no caller."""
         credential = find_in_header(request)
         if credential is None:
-            return _Visit()
-        sent = await self._arrived(request)
-        known = self._runner.recall(sent) if isinstance(sent, GraphQLRequest) else None
-        forecast = NO_FORECAST if known is None else known.forecast
-        admitted = await self._callers.admit(credential.key, credential.found_in, forecast)
-        rate_limit = await self._throttle.hit(admitted.caller) if self._throttle else None
-        return _Visit(admitted.caller, admitted.ahead, rate_limit, sent, known)
+            return Visit()
+        return await self._admission.admit(credential, await self._arrived(request))
 
     async def _arrived(self, request: web.Request) -> GraphQLRequest | GatewayError | None:
         """What was sent, where all of it is here; or what is to be said about it when the key is checked."""
@@ -187,14 +165,14 @@ class GraphQLEndpoint:
         except GatewayError as error:
             return error
 
-    async def _answer(self, request: web.Request, visit: _Visit, prepared: Prepared) -> _Served:
+    async def _answer(self, request: web.Request, visit: Visit, prepared: Prepared) -> _Served:
         request_id = request[REQUEST_ID_KEY]
         if prepared.document.is_public and not prepared.request.variables:
             return await self._public_answer(prepared, request_id)
         context = self._runner.context(visit.caller, visit.rate_limit, ahead=visit.ahead)
         return _Served(await self._runner.execute(prepared, context, request_id))
 
-    async def _prepare(self, request: web.Request, visit: _Visit) -> Prepared:
+    async def _prepare(self, request: web.Request, visit: Visit) -> Prepared:
         sent = visit.sent
         if isinstance(sent, GatewayError):
             raise sent
@@ -213,7 +191,7 @@ class GraphQLEndpoint:
         return prepared
 
     async def _stream(
-        self, request: web.Request, visit: _Visit, headers: dict[str, str], prepared: Prepared | None = None
+        self, request: web.Request, visit: Visit, headers: dict[str, str], prepared: Prepared | None = None
     ) -> web.StreamResponse:
         request_id = request[REQUEST_ID_KEY]
         is_subscription = False

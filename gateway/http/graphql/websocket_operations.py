@@ -6,21 +6,19 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from graphql import OperationType
 
-from gateway.access import Caller
 from gateway.callers import CallerService
 from gateway.changes import ChangeService
 from gateway.errors import AccessLost, AuthenticationFailed, GatewayError, InvalidInput, Unavailable
+from gateway.http.graphql.admission import Admission, Visit
 from gateway.http.graphql.errors import RequestRefused, render_error
-from gateway.http.graphql.request import check_request
+from gateway.http.graphql.request import GraphQLRequest, check_request
 from gateway.http.graphql.runner import Answer, Runner
 from gateway.http.graphql.websocket_messages import CloseCode, Closing, Message, closing_for, next_message
-
-if TYPE_CHECKING:
-    from gateway.throttling import Throttle
+from gateway.storage.ahead import NOTHING_AHEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +35,12 @@ class WebSocketOptions:
 
 @dataclass(frozen=True, slots=True)
 class WebSocketServices:
-    """What all connections share. `throttle` None means that nothing is limited."""
+    """What all connections share."""
 
     runner: Runner
     callers: CallerService
     changes: ChangeService
-    throttle: Throttle | None
+    admission: Admission
     options: WebSocketOptions
 
 
@@ -58,7 +56,8 @@ class Session(Protocol):
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Begins when everything has been sent. In it an answer is made and sent, so that no other waits meanwhile."""
 
-    async def authenticate(self) -> Caller | None: ...
+    async def admit(self, sent: GraphQLRequest | GatewayError) -> Visit:
+        """The key may have been revoked since the last operation."""
 
     async def send(self, data: bytes) -> None: ...
 
@@ -156,17 +155,19 @@ class Operations:
         return {"id": operation_id, "type": "complete"}
 
     async def _answers(self, payload: dict[str, Any]) -> AsyncGenerator[Answer, None]:
-        throttle = self._services.throttle
-        caller = await self._session.authenticate()
-        rate_limit = await throttle.hit(caller) if caller is not None and throttle is not None else None
-        prepared = self._services.runner.prepare(check_request(payload), caller)
-        if prepared.kind is OperationType.SUBSCRIPTION:
+        sent = _checked(payload)
+        visit = await self._session.admit(sent)
+        if isinstance(sent, GatewayError):
+            raise sent
+        prepared = self._services.runner.prepare(sent, visit.caller, visit.known)
+        is_subscription = prepared.kind is OperationType.SUBSCRIPTION
+        if is_subscription:
             self._note_subscription()
-            # It takes its turns itself, for each event.
-            waits = False
-        else:
-            waits = self._session.is_behind
-        context = self._services.runner.context(caller, rate_limit, turn=self._session.turn)
+        # A subscription takes its turns itself, for each event.
+        waits = self._session.is_behind and not is_subscription
+        # What is answered later is read when it is.
+        ahead = NOTHING_AHEAD if waits or is_subscription else visit.ahead
+        context = self._services.runner.context(visit.caller, visit.rate_limit, ahead=ahead, turn=self._session.turn)
         answering = self._services.runner.answers(prepared, context, self._session.request_id)
         async with self._session.turn() if waits else nullcontext(), aclosing(answering) as answers:
             async for answer in answers:
@@ -182,3 +183,11 @@ class Operations:
 
     def _error_message(self, operation_id: str, error: GatewayError) -> dict[str, Any]:
         return {"id": operation_id, "type": "error", "payload": [render_error(error, self._session.request_id)]}
+
+
+def _checked(payload: dict[str, Any]) -> GraphQLRequest | GatewayError:
+    """What is wrong with it is said when the key is checked."""
+    try:
+        return check_request(payload)
+    except GatewayError as error:
+        return error

@@ -16,7 +16,9 @@ from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from gateway.access import Caller
 from gateway.errors import AuthenticationFailed, GatewayError
-from gateway.http.authentication import parse_bearer
+from gateway.http.authentication import Credential, parse_bearer
+from gateway.http.graphql.admission import Visit
+from gateway.http.graphql.request import GraphQLRequest
 from gateway.http.graphql.slow_readers import drop, send_or_drop
 from gateway.http.graphql.websocket_messages import (
     FOUND_IN,
@@ -140,14 +142,15 @@ class WebSocketSession:
             self._key = parse_bearer(given) if isinstance(given, str) else None
             if self._key is None:
                 raise AuthenticationFailed(FOUND_IN)
-        caller = await self.authenticate()
-        if caller is not None:
+        if self._key is not None:
+            caller = await self._services.callers.authenticate(self._key, FOUND_IN)
             self._tasks.append(asyncio.create_task(self._watch(caller)))
         await self.send_json({"type": "connection_ack"})
 
-    async def authenticate(self) -> Caller | None:
-        """Called again for every operation: the key may have been revoked since the last one."""
-        return None if self._key is None else await self._services.callers.authenticate(self._key, FOUND_IN)
+    async def admit(self, sent: GraphQLRequest | GatewayError) -> Visit:
+        if self._key is None:
+            return Visit(sent=sent)
+        return await self._services.admission.admit(Credential(self._key, FOUND_IN), sent)
 
     async def _watch(self, caller: Caller) -> None:
         try:

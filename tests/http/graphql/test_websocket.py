@@ -19,6 +19,7 @@ from aiohttp.web import WebSocketResponse
 from gateway.app import open_application
 from gateway.events import EventBus
 from gateway.http.graphql import runner
+from gateway.http.graphql.admission import Admission, Visit
 from gateway.server import listening
 from gateway.settings import load_settings
 from tests.conftest import Serve, patient
@@ -545,6 +546,42 @@ async def test_few_answers_wait_for_a_slow_reader(
             assert "errors" not in message["payload"]
     # One is being sent; another can have begun just before.
     assert max(waiting) <= 2
+
+
+async def test_what_waits_for_a_slow_reader_is_read_when_it_is_answered(
+    client: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when its key was checked."""
+    is_sending, may_send, is_admitted = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def send_late(self: WebSocketResponse, *arguments: Any) -> None:
+        is_sending.set()
+        await may_send.wait()
+        await send_frame(self, *arguments)
+
+    async def note_admission(self: Admission, *arguments: Any) -> Visit:
+        visit = await admit(self, *arguments)
+        is_admitted.set()
+        return visit
+
+    send_frame, admit = WebSocketResponse.send_frame, Admission.admit
+    async with connected(client) as opened:
+        await opened.init()
+        # From the second time on it is known what the document reads.
+        await opened.subscribe("0", FOLDERS)
+        assert [(await opened.receive())["type"] for _ in range(2)] == ["next", "complete"]
+        monkeypatch.setattr(WebSocketResponse, "send_frame", send_late)
+        await opened.subscribe("1", "{ __typename }")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await is_sending.wait()
+            monkeypatch.setattr(Admission, "admit", note_admission)
+            await opened.subscribe("2", FOLDERS)
+            await is_admitted.wait()
+        await save(client, "written/meanwhile")
+        may_send.set()
+        while (message := await opened.receive())["id"] != "2":
+            pass
+        assert message["payload"]["data"]["persistedFolders"]["nodes"] == [{"path": "written/meanwhile"}]
 
 
 async def test_operations_count_for_the_rate_limit(serve: Serve) -> None:
