@@ -64,7 +64,8 @@ def _cursor_secret(value: SecretStr) -> SecretStr:
 
 def _network(value: object) -> object:
     try:
-        return ip_network(value) if isinstance(value, str) else value
+        # Numbers would be taken as addresses.
+        return ip_network(str(value))
     except ValueError:
         raise ValueError("is no network, as 10.0.0.0/8") from None
 
@@ -92,13 +93,14 @@ def _origin(value: object) -> object:
     if value == "*" or not isinstance(value, str):
         return value
     match = _ORIGIN.fullmatch(value.lower())
-    if match is None:
+    if match is None or int(match[3] or 0) > _MAX_PORT:
         raise ValueError("is no origin, as https://app.example, without a path; or *")
     scheme, host, port = match.groups()
     return f"{scheme}://{host}" + (f":{port}" if port and (scheme, port) not in _DEFAULT_PORTS else "")
 
 
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+_MAX_PORT = 65535
 _DEFAULT_PORTS = {("http", "80"), ("https", "443")}
 Origin = Annotated[str, BeforeValidator(_origin)]
 
@@ -122,7 +124,7 @@ class Settings(BaseSettings):
     host: Annotated[str, AfterValidator(_host)] = Field(
         "127.0.0.1", description="The address to listen on; `0.0.0.0` for all."
     )
-    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    port: int = Field(8000, ge=0, le=_MAX_PORT, description="The port to listen on; 0 takes a free one.")
     shutdown_timeout: float = Field(
         10, ge=0, le=3600, description="How long open requests may take to finish when the service stops."
     )

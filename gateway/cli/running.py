@@ -80,7 +80,7 @@ def run(work: Awaitable[T]) -> T:
     except WorkspaceError as error:
         fail(*error.problems)
     except BadManifest as error:
-        fail(str(error))
+        fail(f"GATEWAY_TRUSTED_DOCUMENTS: {error}")
 
 
 def supervise(settings: Settings) -> None:

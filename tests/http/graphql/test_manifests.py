@@ -135,5 +135,5 @@ async def test_serve_tells_a_bad_manifest_and_stops(database_url: str, tmp_path:
         path.write_text(_BAD[name] or "")
     result = await gateway("serve", database_url=database_url, port=0, trusted_documents=path)
     assert result.code == 1
-    assert result.err.startswith(f"{path}: ")
+    assert result.err.startswith(f"GATEWAY_TRUSTED_DOCUMENTS: {path}: ")
     assert len(result.err.splitlines()) == 1
