@@ -56,6 +56,8 @@ class _Field:
         self, node: FieldNode, parent: GraphQLNamedType | None, type_: GraphQLOutputType | None, below: _Set | None
     ) -> None:
         self.node = node
+        self.name = node.name.value
+        self.response_name = (node.alias or node.name).value
         self.type = type_
         self.below = below
         # Of two objects a value can be only one; of an interface and anything else it may be both.
@@ -176,7 +178,7 @@ class _Overlaps:
         for each in sorted(sets, key=attrgetter("number")):
             self._count(len(each.fields))
             for field in each.fields:
-                groups.setdefault((field.node.alias or field.node.name).value, []).append(field)
+                groups.setdefault(field.response_name, []).append(field)
         return groups
 
     def _parts(self, group: list[_Field]) -> list[list[_Field]]:
@@ -198,9 +200,10 @@ _Conflict = tuple[str, FieldNode, FieldNode]
 
 
 def _shape_conflict(group: list[_Field]) -> _Conflict | None:
-    first = next((field for field in group if field.shape is not None), group[0])
+    first = next((field for field in group if field.type is not None), group[0])
     for field in group:
-        if field.shape not in (first.shape, None):
+        # Mostly it is the same type, whose text need not be made.
+        if field.type is not first.type and field.shape not in (first.shape, None):
             return f"they return conflicting types '{first.type}' and '{field.type}'", first.node, field.node
     return None
 
@@ -208,9 +211,8 @@ def _shape_conflict(group: list[_Field]) -> _Conflict | None:
 def _conflict(group: list[_Field]) -> _Conflict | None:
     first = group[0]
     for field in group[1:]:
-        names = first.node.name.value, field.node.name.value
-        if names[0] != names[1]:
-            return f"'{names[0]}' and '{names[1]}' are different fields", first.node, field.node
+        if field.name != first.name:
+            return f"'{first.name}' and '{field.name}' are different fields", first.node, field.node
         if field.arguments != first.arguments:
             return "they have differing arguments", first.node, field.node
     return None
