@@ -11,7 +11,7 @@ from strawberry.types.info import Info
 from gateway.execution.arguments import ABSENT, FromVariable
 from gateway.execution.fields import Field
 from gateway.execution.resolvers import Direct
-from gateway.execution.run import InfoMaker, Place, ResolveInfo, Run
+from gateway.execution.run import InfoMaker, ResolveInfo, ResponsePath, Run
 from gateway.execution.variables import is_immutable
 from gateway.execution.written import write_function
 
@@ -19,7 +19,7 @@ from gateway.execution.written import write_function
 class Call(Protocol):
     """Raises what the function raises, or a GraphQLError for an invalid argument."""
 
-    def __call__(self, run: Run, parent: Place, source: Any, given: dict[str, Any] | None = None) -> Any:
+    def __call__(self, run: Run, parent: ResponsePath, source: Any, given: dict[str, Any] | None = None) -> Any:
         """`given` are the arguments, if they have been coerced already."""
 
 
@@ -29,9 +29,9 @@ class LazyInfo(Info[Any, Any]):
     # What a dataclass asks when it is shown, compared or replaced.
     __class__ = property(lambda _: Info)
 
-    def __init__(self, run: Run, place: Place, make: InfoMaker, field: StrawberryField) -> None:
+    def __init__(self, run: Run, path: ResponsePath, make: InfoMaker, field: StrawberryField) -> None:
         self._run = run
-        self._place = place
+        self._path = path
         self._make = make
         self._field = field
 
@@ -41,7 +41,7 @@ class LazyInfo(Info[Any, Any]):
 
     @cached_property
     def _raw_info(self) -> ResolveInfo:  # type: ignore[override]  # Strawberry's has it from the start
-        return self._make(self._run, self._place)
+        return self._make(self._run, self._path)
 
 
 def make_call(field: Field, resolver: Direct) -> Call:
@@ -51,7 +51,7 @@ def make_call(field: Field, resolver: Direct) -> Call:
     make_info, key, parent_name = field.make_info, field.key, field.parent_type.name
     make_arguments = arguments.make
 
-    def call(run: Run, parent: Place, source: Any, given: dict[str, Any] | None = None) -> Any:
+    def call(run: Run, parent: ResponsePath, source: Any, given: dict[str, Any] | None = None) -> Any:
         keywords = {**convert(make_arguments(run) if given is None else given), **dict.fromkeys(source_names, source)}
         if info_name is not None:
             keywords[info_name] = LazyInfo(run, (parent, key, parent_name), make_info, strawberry_field)

@@ -28,13 +28,13 @@ from gateway.execution.leaves import make_leaf
 from gateway.execution.lists import Executor, Items, ListCompleter
 from gateway.execution.plain import plain_types
 from gateway.execution.resolvers import class_of_values
-from gateway.execution.run import Json, Place, ResolveInfo, Run
+from gateway.execution.run import Json, ResolveInfo, ResponsePath, Run
 
 # Of schemas, whose types are not collected while one of theirs is here.
 _MAX_TYPES: Final = 1000
 
-Complete: TypeAlias = Callable[[Run, Any, Place, ResolveInfo | None], Json]
-"""Takes the place of the value. Raises what is to be located."""
+Complete: TypeAlias = Callable[[Run, Any, ResponsePath, ResolveInfo | None], Json]
+"""Takes the path of the value. Raises what is to be located."""
 
 
 class FieldToComplete(Items, Protocol):
@@ -74,7 +74,7 @@ def make_completer(field: FieldToComplete, kind: GraphQLOutputType) -> Complete:
         ).complete
     if is_leaf_type(kind):
         leaf = make_leaf(kind)
-        return lambda _run, value, _place, _info: leaf(value)
+        return lambda _run, value, _path, _info: leaf(value)
     if is_object_type(kind):
         return _object_completer(field, kind)
     assert is_abstract_type(kind)
@@ -82,8 +82,8 @@ def make_completer(field: FieldToComplete, kind: GraphQLOutputType) -> Complete:
 
 
 def non_null(field: FieldToComplete, complete_nullable: Complete) -> Complete:
-    def complete(run: Run, value: Any, place: Place, info: ResolveInfo | None) -> Json:
-        done = complete_nullable(run, value, place, info)
+    def complete(run: Run, value: Any, path: ResponsePath, info: ResolveInfo | None) -> Json:
+        done = complete_nullable(run, value, path, info)
         if done is None:
             raise TypeError(f"Cannot return null for non-nullable field {field.coordinates}.")
         return done
@@ -94,13 +94,13 @@ def non_null(field: FieldToComplete, complete_nullable: Complete) -> Complete:
 def _object_completer(field: FieldToComplete, kind: GraphQLObjectType) -> Complete:
     execute = _checked_executor(field, kind)
 
-    def complete(run: Run, value: Any, place: Place, info: ResolveInfo | None) -> Json:
+    def complete(run: Run, value: Any, path: ResponsePath, info: ResolveInfo | None) -> Json:
         if type(value) not in plain_types:
             if isinstance(value, Exception):
                 raise value
             if value is None or value is Undefined:
                 return None
-        return execute(run, value, place, info)
+        return execute(run, value, path, info)
 
     return complete
 
@@ -111,20 +111,20 @@ def _checked_executor(field: FieldToComplete, kind: GraphQLObjectType) -> Comple
     is_type_of = kind.is_type_of
     if is_type_of is None or class_of_values(kind) is not None:
         # The executor itself looks, where the class tells.
-        return lambda run, value, place, _info: executor.call(run, value, place)
+        return lambda run, value, path, _info: executor.call(run, value, path)
 
-    def execute(run: Run, value: Any, place: Place, info: ResolveInfo | None) -> Json:
+    def execute(run: Run, value: Any, path: ResponsePath, info: ResolveInfo | None) -> Json:
         verdict = is_type_of(value, info)  # type: ignore[arg-type]  # made wherever needs_info() says so
         if is_awaitable(verdict):
-            return execute_later(run, value, place, verdict)
+            return execute_later(run, value, path, verdict)
         if not verdict:
             raise invalid_return_type(kind, value, field.nodes)
-        return executor.call(run, value, place)
+        return executor.call(run, value, path)
 
-    async def execute_later(run: Run, value: Any, place: Place, verdict: Awaitable[bool]) -> Json:
+    async def execute_later(run: Run, value: Any, path: ResponsePath, verdict: Awaitable[bool]) -> Json:
         if not await verdict:
             raise invalid_return_type(kind, value, field.nodes)
-        done = executor.call(run, value, place)
+        done = executor.call(run, value, path)
         return await done if type(done) is CoroutineType else done
 
     return execute
@@ -138,7 +138,7 @@ def _abstract_completer(field: FieldToComplete, kind: GraphQLAbstractType) -> Co
     resolve_type = kind.resolve_type or default_type_resolver
     executors: dict[str, Complete] = {}
 
-    def complete(run: Run, value: Any, place: Place, info: ResolveInfo | None) -> Json:
+    def complete(run: Run, value: Any, path: ResponsePath, info: ResolveInfo | None) -> Json:
         if isinstance(value, Exception):
             raise value
         if value is None or value is Undefined:
@@ -146,18 +146,18 @@ def _abstract_completer(field: FieldToComplete, kind: GraphQLAbstractType) -> Co
         assert info is not None
         name = resolve_type(value, info, kind)
         if is_awaitable(name):
-            return complete_later(run, value, place, info, name)
-        return execute_as(name, run, value, place, info)
+            return complete_later(run, value, path, info, name)
+        return execute_as(name, run, value, path, info)
 
-    def execute_as(name: Any, run: Run, value: Any, place: Place, info: ResolveInfo) -> Json:
+    def execute_as(name: Any, run: Run, value: Any, path: ResponsePath, info: ResolveInfo) -> Json:
         execute = executors.get(name) if type(name) is str else None
         if execute is None:
             runtime_type = _runtime_type(field, kind, name, value)
             execute = executors[runtime_type.name] = _checked_executor(field, runtime_type)
-        return execute(run, value, place, info)
+        return execute(run, value, path, info)
 
-    async def complete_later(run: Run, value: Any, place: Place, info: ResolveInfo, name: Awaitable[Any]) -> Json:
-        done = execute_as(await name, run, value, place, info)
+    async def complete_later(run: Run, value: Any, path: ResponsePath, info: ResolveInfo, name: Awaitable[Any]) -> Json:
+        done = execute_as(await name, run, value, path, info)
         return await done if type(done) is CoroutineType else done
 
     return complete

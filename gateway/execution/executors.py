@@ -24,7 +24,7 @@ from gateway.execution.fields import Field
 from gateway.execution.mutations import write_serial_executor
 from gateway.execution.objects import Execute, write_executor
 from gateway.execution.resolvers import Attribute, Direct, Opaque
-from gateway.execution.run import Json, Place, Run
+from gateway.execution.run import Json, ResponsePath, Run
 from gateway.execution.selections import Collector, Condition, Undecided
 
 # Of one selection set, by the values of the variables that decide what is in it.
@@ -45,11 +45,11 @@ class Executor:
 
 
 def _write_first(executor: ref[Executor]) -> Execute:
-    def execute(run: Run, source: Any, place: Place) -> Json:
+    def execute(run: Run, source: Any, path: ResponsePath) -> Json:
         unwritten = executor()
         assert unwritten is not None
         unwritten.write()
-        return unwritten.call(run, source, place)
+        return unwritten.call(run, source, path)
 
     return execute
 
@@ -75,14 +75,14 @@ class Selection:
     def _by_variables(self, names: tuple[str, ...], decided: Mapping[str, bool]) -> Execute:
         variants: dict[tuple[bool, ...], Execute] = {}
 
-        def execute(run: Run, source: Any, place: Place) -> Json:
+        def execute(run: Run, source: Any, path: ResponsePath) -> Json:
             values = tuple([run.coerced[name] for name in names])
             variant = variants.get(values)
             if variant is None:
                 if len(variants) >= _MAX_VARIANTS:
                     variants.pop(next(iter(variants)))
                 variant = variants[values] = self.written({**decided, **dict(zip(names, values, strict=True))})
-            return variant(run, source, place)
+            return variant(run, source, path)
 
         return execute
 

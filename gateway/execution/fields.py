@@ -26,7 +26,7 @@ from gateway.execution.completion import Complete, make_completer, needs_info, n
 from gateway.execution.lists import Executor
 from gateway.execution.plain import learn, plain_types
 from gateway.execution.resolvers import Attribute, Direct, Opaque
-from gateway.execution.run import InfoMaker, Json, Place, Run, as_path
+from gateway.execution.run import InfoMaker, Json, ResponsePath, Run, as_core_path
 
 
 class Document(Protocol):
@@ -73,20 +73,20 @@ class LocatedField:
     def executor(self, runtime_type: GraphQLObjectType) -> Executor:
         return self.document.executor(runtime_type, self.nodes)
 
-    def place(self, parent: Place) -> Place:
+    def path(self, parent: ResponsePath) -> ResponsePath:
         return (parent, self.key, self.parent_type.name)
 
-    def fail(self, run: Run, parent: Place, error: Exception) -> Json:
+    def fail(self, run: Run, parent: ResponsePath, error: Exception) -> Json:
         """Records the error and makes the field null; raises it if the field is non-null."""
-        return self.fail_at(run, self.place(parent), error, is_non_null=self.is_non_null)
+        return self.fail_at(run, self.path(parent), error, is_non_null=self.is_non_null)
 
-    def fail_at(self, run: Run, place: Place, error: Exception, *, is_non_null: bool) -> Json:
-        path = as_path(place)
-        assert path is not None
-        located = located_error(error, [*self.nodes], path.as_list())
+    def fail_at(self, run: Run, path: ResponsePath, error: Exception, *, is_non_null: bool) -> Json:
+        core_path = as_core_path(path)
+        assert core_path is not None
+        located = located_error(error, [*self.nodes], core_path.as_list())
         if is_non_null:
             raise located
-        run.errors.add(located, path)
+        run.errors.add(located, core_path)
         return None
 
 
@@ -129,42 +129,42 @@ class Field(LocatedField):
     def object_executor(self) -> Executor | None:
         return object_executor(self, self.kind)
 
-    def finish(self, run: Run, parent: Place, value: Any, info: Any = None) -> Json:
+    def finish(self, run: Run, parent: ResponsePath, value: Any, info: Any = None) -> Json:
         """Completes what the resolver returned, whatever it is."""
         try:
-            place = self.place(parent)
+            path = self.path(parent)
             if info is None and self.needs_info:
-                info = self.make_info(run, place)
+                info = self.make_info(run, path)
             if type(value) not in plain_types:
                 if is_awaitable(value):
-                    return self._finish_later(run, place, value, info)
+                    return self._finish_later(run, path, value, info)
                 learn(value)
-            done = self.complete(run, value, place, info)
-            return self.guard(run, place, done) if type(done) is CoroutineType else done
+            done = self.complete(run, value, path, info)
+            return self.guard(run, path, done) if type(done) is CoroutineType else done
         except Exception as error:
             return self.fail(run, parent, error)
 
-    def resume(self, run: Run, parent: Place, value: Any) -> Json:
+    def resume(self, run: Run, parent: ResponsePath, value: Any) -> Json:
         """Like `finish`, for the value of an attribute: graphql-core's default resolver calls it, if it is callable."""
         info = None
         if isinstance(self.resolver, Attribute) and self.resolver.lenient and callable(value):
             try:
-                info = self.make_info(run, self.place(parent))
+                info = self.make_info(run, self.path(parent))
                 value = value(info)
             except Exception as error:
                 return self.fail(run, parent, error)
         return self.finish(run, parent, value, info)
 
-    async def _finish_later(self, run: Run, place: Place, value: Awaitable[Any], info: Any) -> Json:
+    async def _finish_later(self, run: Run, path: ResponsePath, value: Awaitable[Any], info: Any) -> Json:
         try:
-            done = self.complete(run, await value, place, info)
+            done = self.complete(run, await value, path, info)
             return await done if type(done) is CoroutineType else done
         except Exception as error:
-            return self.fail_at(run, place, error, is_non_null=self.is_non_null)
+            return self.fail_at(run, path, error, is_non_null=self.is_non_null)
 
-    async def guard(self, run: Run, place: Place, done: Awaitable[Json]) -> Json:
+    async def guard(self, run: Run, path: ResponsePath, done: Awaitable[Json]) -> Json:
         """Awaits a value that is being completed."""
         try:
             return await done
         except Exception as error:
-            return self.fail_at(run, place, error, is_non_null=self.is_non_null)
+            return self.fail_at(run, path, error, is_non_null=self.is_non_null)

@@ -11,13 +11,13 @@ from graphql import FieldNode, GraphQLError, GraphQLOutputType, Undefined, is_no
 from graphql.pyutils import gather_with_cancel, is_async_iterable, is_awaitable, is_iterable
 
 from gateway.execution.plain import learn, plain_types
-from gateway.execution.run import Json, Place, ResolveInfo, Run, as_path, settle
+from gateway.execution.run import Json, ResolveInfo, ResponsePath, Run, as_core_path, settle
 
 
 class Executor(Protocol):
     """Runs a selection set on a value of one type."""
 
-    call: Callable[[Run, Any, Place], Json]
+    call: Callable[[Run, Any, ResponsePath], Json]
 
 
 class Items(Protocol):
@@ -28,10 +28,10 @@ class Items(Protocol):
     @property
     def coordinates(self) -> str: ...
 
-    def fail_at(self, run: Run, place: Place, error: Exception, *, is_non_null: bool) -> Json: ...
+    def fail_at(self, run: Run, path: ResponsePath, error: Exception, *, is_non_null: bool) -> Json: ...
 
 
-CompleteItem = Callable[[Run, Any, Place, ResolveInfo | None], Json]
+CompleteItem = Callable[[Run, Any, ResponsePath, ResolveInfo | None], Json]
 
 
 class ListCompleter:
@@ -46,7 +46,7 @@ class ListCompleter:
         self._complete_item = complete_item
         self._executor = executor
 
-    def complete(self, run: Run, value: Any, place: Place, info: ResolveInfo | None) -> Json:
+    def complete(self, run: Run, value: Any, path: ResponsePath, info: ResolveInfo | None) -> Json:
         kind = type(value)
         if kind is not list and kind is not tuple:
             if isinstance(value, Exception):
@@ -54,12 +54,12 @@ class ListCompleter:
             if value is None or value is Undefined:
                 return None
             if is_async_iterable(value):
-                return self._complete_async(run, value.__aiter__(), place, info)
+                return self._complete_async(run, value.__aiter__(), path, info)
             if not is_iterable(value):
                 raise GraphQLError(f"Expected Iterable, but did not find one for field '{self._field.coordinates}'.")
-        return self._complete_iterable(run, value, place, info)
+        return self._complete_iterable(run, value, path, info)
 
-    def _complete_iterable(self, run: Run, items: Iterable[Any], place: Place, info: ResolveInfo | None) -> Json:
+    def _complete_iterable(self, run: Run, items: Iterable[Any], path: ResponsePath, info: ResolveInfo | None) -> Json:
         executor = self._executor
         completed: list[Json] = []
         pending: list[int] | None = None
@@ -68,15 +68,15 @@ class ListCompleter:
         try:
             for item in iterator if type(items) in _OF_PYTHON else _each(iterator):
                 if executor is not None and type(item) in plain_types:
-                    item_place = (place, index, None)
+                    item_path = (path, index, None)
                     try:
-                        done = executor.call(run, item, item_place)
+                        done = executor.call(run, item, item_path)
                         if type(done) is CoroutineType:
-                            done = self._guarded(run, done, item_place)
+                            done = self._guarded(run, done, item_path)
                     except Exception as error:
-                        done = self._fail(run, item_place, error)
+                        done = self._fail(run, item_path, error)
                 else:
-                    done = self._complete_any(run, item, (place, index, None), info)
+                    done = self._complete_any(run, item, (path, index, None), info)
                 completed.append(done)
                 if type(done) is CoroutineType:
                     if pending is None:
@@ -92,7 +92,7 @@ class ListCompleter:
         return completed if pending is None else _gathered(completed, pending)
 
     async def _complete_async(
-        self, run: Run, iterator: AsyncIterator[Any], place: Place, info: ResolveInfo | None
+        self, run: Run, iterator: AsyncIterator[Any], path: ResponsePath, info: ResolveInfo | None
     ) -> list[Json]:
         completed: list[Json] = []
         pending: list[int] = []
@@ -104,9 +104,9 @@ class ListCompleter:
                 except StopAsyncIteration:
                     break
                 except Exception as error:
-                    path = as_path(place)
-                    raise located_error(error, [*self._field.nodes], path and path.as_list()) from error
-                done = self._complete_any(run, item, (place, len(completed), None), info)
+                    core_path = as_core_path(path)
+                    raise located_error(error, [*self._field.nodes], core_path and core_path.as_list()) from error
+                done = self._complete_any(run, item, (path, len(completed), None), info)
                 if type(done) is CoroutineType:
                     pending.append(len(completed))
                 completed.append(done)
@@ -119,32 +119,34 @@ class ListCompleter:
             raise
         return await _gathered(completed, pending) if pending else completed
 
-    def _complete_any(self, run: Run, item: Any, place: Place, info: ResolveInfo | None) -> Json:
+    def _complete_any(self, run: Run, item: Any, path: ResponsePath, info: ResolveInfo | None) -> Json:
         if type(item) not in plain_types:
             if is_awaitable(item):
-                return self._complete_awaitable(run, item, place, info)
+                return self._complete_awaitable(run, item, path, info)
             learn(item)
         try:
-            done = self._complete_item(run, item, place, info)
-            return self._guarded(run, done, place) if type(done) is CoroutineType else done
+            done = self._complete_item(run, item, path, info)
+            return self._guarded(run, done, path) if type(done) is CoroutineType else done
         except Exception as error:
-            return self._fail(run, place, error)
+            return self._fail(run, path, error)
 
-    async def _complete_awaitable(self, run: Run, item: Awaitable[Any], place: Place, info: ResolveInfo | None) -> Json:
+    async def _complete_awaitable(
+        self, run: Run, item: Awaitable[Any], path: ResponsePath, info: ResolveInfo | None
+    ) -> Json:
         try:
-            done = self._complete_item(run, await item, place, info)
+            done = self._complete_item(run, await item, path, info)
             return await done if type(done) is CoroutineType else done
         except Exception as error:
-            return self._fail(run, place, error)
+            return self._fail(run, path, error)
 
-    async def _guarded(self, run: Run, done: Awaitable[Json], place: Place) -> Json:
+    async def _guarded(self, run: Run, done: Awaitable[Json], path: ResponsePath) -> Json:
         try:
             return await done
         except Exception as error:
-            return self._fail(run, place, error)
+            return self._fail(run, path, error)
 
-    def _fail(self, run: Run, place: Place, error: Exception) -> Json:
-        return self._field.fail_at(run, place, error, is_non_null=self._is_non_null)
+    def _fail(self, run: Run, path: ResponsePath, error: Exception) -> Json:
+        return self._field.fail_at(run, path, error, is_non_null=self._is_non_null)
 
 
 _OF_PYTHON: Final = (list, tuple)

@@ -10,7 +10,7 @@ from graphql import GraphQLObjectType
 
 from gateway.execution.fields import Field
 from gateway.execution.objects import Execute
-from gateway.execution.run import Json, Place, Run
+from gateway.execution.run import Json, ResponsePath, Run
 from gateway.execution.runners import RunField, make_runner
 from gateway.execution.selections import Condition
 
@@ -24,24 +24,30 @@ def write_serial_executor(parent_type: GraphQLObjectType, fields: Sequence[tuple
         for field, condition in fields
     ]
 
-    def execute(run: Run, source: Any, place: Place) -> Json:
+    def execute(run: Run, source: Any, path: ResponsePath) -> Json:
         result: dict[str, Json] = {}
         remaining = iter(steps)
         for key, run_field, condition in remaining:
             if is_met(run, condition):
-                value = parent_type.name if run_field is None else run_field(run, place, source)
+                value = parent_type.name if run_field is None else run_field(run, path, source)
                 if type(value) is CoroutineType:
-                    return execute_rest(run, source, place, result, key, value, remaining)
+                    return execute_rest(run, source, path, result, key, value, remaining)
                 result[key] = value
         return result
 
     async def execute_rest(
-        run: Run, source: Any, place: Place, result: dict[str, Json], key: str, value: Any, remaining: Iterator[_Step]
+        run: Run,
+        source: Any,
+        path: ResponsePath,
+        result: dict[str, Json],
+        key: str,
+        value: Any,
+        remaining: Iterator[_Step],
     ) -> Json:
         result[key] = await value
         for next_key, run_field, condition in remaining:
             if is_met(run, condition):
-                value = parent_type.name if run_field is None else run_field(run, place, source)
+                value = parent_type.name if run_field is None else run_field(run, path, source)
                 result[next_key] = await value if type(value) is CoroutineType else value
         return result
 

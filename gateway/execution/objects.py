@@ -25,12 +25,12 @@ from gateway.execution.instances import InstancesOf
 from gateway.execution.leaves import checked, names_of_members, test_of
 from gateway.execution.plain import plain_types
 from gateway.execution.resolvers import Attribute, Direct, class_of_values
-from gateway.execution.run import Json, Place, Run, as_path, settle
+from gateway.execution.run import Json, ResponsePath, Run, as_core_path, settle
 from gateway.execution.runners import make_runner, read_leniently
 from gateway.execution.selections import Condition
 from gateway.execution.written import write_function
 
-Execute: TypeAlias = Callable[[Run, Any, Place], Json]
+Execute: TypeAlias = Callable[[Run, Any, ResponsePath], Json]
 
 
 async def _finish(result: dict[str, Json], pending: dict[str, Any]) -> dict[str, Json]:
@@ -45,7 +45,7 @@ async def _finish(result: dict[str, Json], pending: dict[str, Any]) -> dict[str,
 
 _GLOBALS: Final[dict[str, Any]] = {
     "CoroutineType": CoroutineType,
-    "as_path": as_path,
+    "as_core_path": as_core_path,
     "checked": checked,
     "finish": _finish,
     "isfinite": isfinite,
@@ -114,7 +114,7 @@ class _Writer:
             self.line(f"    {check}(source)")
         if any(_asks_for_path(field) for field in fields):
             # Else each of these fields would do it.
-            self.line("place = as_path(place)")
+            self.line("path = as_core_path(path)")
         self.line("pending = None")
         self.line("try:")
         self.indent = 1
@@ -128,7 +128,7 @@ class _Writer:
         self.line("    raise")
         self.line(f"result = {result}")
         self.line("return result if pending is None else finish(result, pending)")
-        execute: Execute = write_function("execute(run, source, place)", self._lines, self._constants, _GLOBALS)
+        execute: Execute = write_function("execute(run, source, path)", self._lines, self._constants, _GLOBALS)
         return execute
 
     def field(self, parent_type: GraphQLObjectType, field: Field | str) -> tuple[str, str]:
@@ -141,7 +141,7 @@ class _Writer:
         in_place = None if field.needs_info else self._read(field)
         if in_place is None:
             runner = self.constant(make_runner(field))
-            self.line(f"{value} = {runner}(run, place, source)")
+            self.line(f"{value} = {runner}(run, path, source)")
             is_async = isinstance(field.resolver, Direct) and field.resolver.is_async
             self._wait(key, value, always=is_async and field.arguments.constants is not None)
             return key, value
@@ -154,7 +154,7 @@ class _Writer:
             self._container(field, key, value)
         self.indent -= 1
         self.line("except Exception as error:")
-        self.line(f"    {value} = {self.constant(field)}.fail(run, place, error)")
+        self.line(f"    {value} = {self.constant(field)}.fail(run, path, error)")
         return key, value
 
     def _leaf(self, field: Field, key: str, value: str) -> None:
@@ -175,7 +175,7 @@ class _Writer:
             self.line(f"    if type({value}) not in plain_types:")
             self.line(f"        {value} = checked({leaf}, value, {value})")
             self.line(f"        if type({value}) is CoroutineType:")
-            guard = f"{self.constant(field)}.guard(run, {self._place(field)}, {value})"
+            guard = f"{self.constant(field)}.guard(run, {self._path(field)}, {value})"
             self.indent += 3
             self.line(f"{value} = {guard}")
             self._wait(key, value, always=True)
@@ -184,18 +184,18 @@ class _Writer:
 
     def _container(self, field: Field, key: str, value: str) -> None:
         self.line("if type(value) in plain_types:")
-        place = self._place(field)
+        path = self._path(field)
         kind = field.nullable_kind
         if isinstance(kind, GraphQLObjectType):
-            self.line(f"    {value} = {self.constant(field.object_executor)}.call(run, value, {place})")
+            self.line(f"    {value} = {self.constant(field.object_executor)}.call(run, value, {path})")
         else:
-            self.line(f"    {value} = {self.constant(field.complete_value)}(run, value, {place}, None)")
+            self.line(f"    {value} = {self.constant(field.complete_value)}(run, value, {path}, None)")
         self.line(f"    if type({value}) is CoroutineType:")
         self.indent += 2
         if not field.is_non_null:
             # What comes out of a selection set or a list is located already, and a field that may not be null
             # only hands it on.
-            self.line(f"{value} = {self.constant(field)}.guard(run, {place}, {value})")
+            self.line(f"{value} = {self.constant(field)}.guard(run, {path}, {value})")
         self._wait(key, value, always=True)
         self.indent -= 2
         self._otherwise(field, key, value)
@@ -206,7 +206,7 @@ class _Writer:
             self.line(f"    {value} = None")
         self.line("else:")
         self.indent += 1
-        self.line(f"{value} = {self.constant(field)}.resume(run, place, value)")
+        self.line(f"{value} = {self.constant(field)}.resume(run, path, value)")
         self._wait(key, value)
         self.indent -= 1
 
@@ -218,7 +218,7 @@ class _Writer:
         if isinstance(resolver, Direct) and not resolver.is_async:
             if resolver.takes_source and not (resolver.source_names or resolver.info_name or field.definition.args):
                 return f"{self.constant(resolver.function)}(source)"
-            return f"{self.constant(make_call(field, resolver))}(run, place, source)"
+            return f"{self.constant(make_call(field, resolver))}(run, path, source)"
         return None
 
     def _attribute(self, field: Field, resolver: Attribute) -> str | None:
@@ -234,8 +234,8 @@ class _Writer:
         key = self.constant(name)
         return f"source.get({key}) if type(source) is dict else read_leniently(source, {key})"
 
-    def _place(self, field: Field) -> str:
-        return f"(place, {self.constant(field.key)}, {self.constant(field.parent_type.name)})"
+    def _path(self, field: Field) -> str:
+        return f"(path, {self.constant(field.key)}, {self.constant(field.parent_type.name)})"
 
     def _wait(self, key: str, value: str, *, always: bool = False) -> None:
         if not always:

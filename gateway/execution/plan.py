@@ -16,11 +16,11 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     assert_valid_schema,
+    execute,
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
 from gateway.execution.executors import Executor, Fields, Selection
-from gateway.execution.handover import execute_with_core
 from gateway.execution.inputs import Coercers
 from gateway.execution.resolvers import Attribute, Direct, Opaque, find_resolver
 from gateway.execution.run import Json, Run
@@ -110,12 +110,8 @@ class Plan:
         *,
         hide_suggestions: bool = False,
         max_coercion_errors: int = 50,
-        operation_extensions: dict[str, Any] | None = None,
     ) -> Executed | Coroutine[Any, Any, Executed]:
-        """Like `graphql.execute`. Returns the result itself if no resolver has anything to await.
-
-        `operation_extensions` is what Strawberry's `Info.input_extensions` reads.
-        """
+        """Like `graphql.execute`. Returns the result itself if no resolver has anything to await."""
         given = variable_values or {}
         variables: Any = self._variables.coerce(given)
         if variables is None:
@@ -138,9 +134,8 @@ class Plan:
                     variable_values=dict(given),
                     hide_suggestions=hide_suggestions,
                     max_coercion_errors=max_coercion_errors,
-                    operation_extensions=operation_extensions,
                 )
-        run = Run(context_value, variables, root_value, hide_suggestions, operation_extensions)
+        run = Run(context_value, variables, root_value, hide_suggestions)
         try:
             data = self._root.call(run, root_value, None)
         except GraphQLError as error:
@@ -160,7 +155,9 @@ class Plan:
         return Executed(self._encode(None), run.errors.errors)
 
     def _hand_over(self, **options: Any) -> Executed | Coroutine[Any, Any, Executed]:
-        result = execute_with_core(self._schema, self._operation, self._fragments, **options)
+        """What a plan cannot run is run by graphql-core."""
+        document = DocumentNode(definitions=(self._operation, *self._fragments.values()))
+        result = execute(self._schema, document, **options)
         return self._executed(result) if isinstance(result, ExecutionResult) else self._executed_later(result)
 
     async def _executed_later(self, result: Awaitable[ExecutionResult]) -> Executed:

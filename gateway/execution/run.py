@@ -14,7 +14,7 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Path, gather_with_cancel, is_awaitable
 from graphql.type import GraphQLResolveInfoHelpers
 
-Place: TypeAlias = tuple[Any, str | int, str | None] | None
+ResponsePath: TypeAlias = tuple[Any, str | int, str | None] | None
 """A graphql-core `Path`, or the same three values as a bare tuple: a third of the price, and equal to it."""
 
 Json: TypeAlias = Any
@@ -30,7 +30,6 @@ class Run:
         "errors",
         "hide_suggestions",
         "kept_arguments",
-        "operation_extensions",
         "root_value",
         "variables",
     )
@@ -41,14 +40,12 @@ class Run:
         variables: VariableValues,
         root_value: Any,
         hide_suggestions: bool,
-        operation_extensions: dict[str, Any] | None,
     ) -> None:
         self.context = context
         self.variables = variables
         self.coerced = variables.coerced
         self.root_value = root_value
         self.hide_suggestions = hide_suggestions
-        self.operation_extensions = operation_extensions
         self.errors = CollectedErrors()
         self.kept_arguments: dict[Any, dict[str, Any]] = {}
 
@@ -88,12 +85,6 @@ _HELPERS: Final = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
 ResolveInfo: TypeAlias = GraphQLResolveInfo[Any]
 
 
-class _ExtendedInfo(GraphQLResolveInfo[Any]):
-    """With what Strawberry's `Info.input_extensions` reads."""
-
-    operation_extensions: dict[str, Any]
-
-
 # `tuple.__new__` takes the values as they are: an eighth of what the classes' own take.
 _new_path: Callable[[tuple[Any, str | int, str | None]], Path] = partial(tuple.__new__, Path)
 _new_info: Callable[[tuple[Any, ...]], ResolveInfo] = partial(tuple.__new__, GraphQLResolveInfo)
@@ -121,39 +112,32 @@ class InfoMaker:
         self._fragments = fragments
         self._operation = operation
 
-    def __call__(self, run: Run, place: Place) -> ResolveInfo:
-        values = (
-            self._field_name,
-            # A resolver may change its list, and its fragments; the plan is there for others too.
-            [*self._nodes],
-            self._return_type,
-            self._parent_type,
-            as_path(place),
-            self._schema,
-            {**self._fragments},
-            run.root_value,
-            self._operation,
-            run.variables,
-            run.context,
-            is_awaitable,
-            None,
-            _HELPERS,
+    def __call__(self, run: Run, path: ResponsePath) -> ResolveInfo:
+        return _new_info(
+            (
+                self._field_name,
+                # A resolver may change its list, and its fragments; the plan is there for others too.
+                [*self._nodes],
+                self._return_type,
+                self._parent_type,
+                as_core_path(path),
+                self._schema,
+                {**self._fragments},
+                run.root_value,
+                self._operation,
+                run.variables,
+                run.context,
+                is_awaitable,
+                None,
+                _HELPERS,
+            )
         )
-        if run.operation_extensions is None:
-            return _new_info(values)
-        return extend_info(values, run.operation_extensions)
 
 
-def extend_info(values: tuple[Any, ...], operation_extensions: dict[str, Any]) -> ResolveInfo:
-    info: _ExtendedInfo = tuple.__new__(_ExtendedInfo, values)
-    info.operation_extensions = operation_extensions
-    return info
-
-
-def as_path(place: Place) -> Path | None:
-    if place is None or type(place) is Path:
-        return place
-    previous, key, typename = place
+def as_core_path(path: ResponsePath) -> Path | None:
+    if path is None or type(path) is Path:
+        return path
+    previous, key, typename = path
     if previous is not None and type(previous) is not Path:
-        previous = as_path(previous)
+        previous = as_core_path(previous)
     return _new_path((previous, key, typename))

@@ -12,10 +12,10 @@ from gateway.execution.calls import make_call
 from gateway.execution.fields import Field
 from gateway.execution.plain import learn, plain_types
 from gateway.execution.resolvers import Attribute, Direct, Opaque
-from gateway.execution.run import Json, Place, Run
+from gateway.execution.run import Json, ResponsePath, Run
 
-RunField: TypeAlias = Callable[[Run, Place, Any], Json]
-"""Takes the place of the parent and the source. Raises a located error where the field may not be null."""
+RunField: TypeAlias = Callable[[Run, ResponsePath, Any], Json]
+"""Takes the path of the parent and the source. Raises a located error where the field may not be null."""
 
 
 def make_runner(field: Field) -> RunField:
@@ -32,7 +32,7 @@ def read_leniently(source: Any, name: str) -> Any:
 
 
 def _run_attribute(field: Field, name: str) -> RunField:
-    def run_field(run: Run, parent: Place, source: Any) -> Json:
+    def run_field(run: Run, parent: ResponsePath, source: Any) -> Json:
         try:
             value = getattr(source, name)
         except Exception as error:
@@ -45,13 +45,13 @@ def _run_attribute(field: Field, name: str) -> RunField:
 def _run_lenient(field: Field, name: str) -> RunField:
     make_info, arguments = field.make_info, field.arguments.make
 
-    def run_field(run: Run, parent: Place, source: Any) -> Json:
+    def run_field(run: Run, parent: ResponsePath, source: Any) -> Json:
         info = None
         try:
             given = arguments(run)
             value = read_leniently(source, name)
             if callable(value):
-                info = make_info(run, field.place(parent))
+                info = make_info(run, field.path(parent))
                 value = value(info, **given)
         except Exception as error:
             return field.fail(run, parent, error)
@@ -63,8 +63,8 @@ def _run_lenient(field: Field, name: str) -> RunField:
 def _run_opaque(field: Field, function: Callable[..., Any]) -> RunField:
     make_info, arguments = field.make_info, field.arguments.make
 
-    def run_field(run: Run, parent: Place, source: Any) -> Json:
-        info = make_info(run, field.place(parent))
+    def run_field(run: Run, parent: ResponsePath, source: Any) -> Json:
+        info = make_info(run, field.path(parent))
         try:
             value = function(source, info, **arguments(run))
         except Exception as error:
@@ -78,13 +78,13 @@ def _run_direct(field: Field, resolver: Direct) -> RunField:
     call = make_call(field, resolver)
     key, parent_name, executor = field.key, field.parent_type.name, field.object_executor
 
-    def run_field(run: Run, parent: Place, source: Any) -> Json:
+    def run_field(run: Run, parent: ResponsePath, source: Any) -> Json:
         try:
             value = call(run, parent, source)
             if executor is not None and type(value) in plain_types:
-                place = (parent, key, parent_name)
-                done = executor.call(run, value, place)
-                return field.guard(run, place, done) if type(done) is CoroutineType else done
+                path = (parent, key, parent_name)
+                done = executor.call(run, value, path)
+                return field.guard(run, path, done) if type(done) is CoroutineType else done
         except Exception as error:
             return field.fail(run, parent, error)
         return field.finish(run, parent, value)
@@ -97,7 +97,7 @@ def _run_coroutine(field: Field, resolver: Direct) -> RunField:
     complete, make_info, needs_info = field.complete, field.make_info, field.needs_info
     key, parent_name, executor = field.key, field.parent_type.name, field.object_executor
 
-    async def start(run: Run, parent: Place, source: Any, given: dict[str, Any] | None = None) -> Json:
+    async def start(run: Run, parent: ResponsePath, source: Any, given: dict[str, Any] | None = None) -> Json:
         # Nothing is called before the first step, as in Strawberry's coroutine: its errors come in the same order.
         try:
             try:
@@ -106,17 +106,17 @@ def _run_coroutine(field: Field, resolver: Direct) -> RunField:
                 # As of Python's own coroutines, whose end it would be.
                 raise RuntimeError("coroutine raised StopIteration") from error
             value = await (value if type(value) is CoroutineType else await_maybe(value))
-            place = (parent, key, parent_name)
+            path = (parent, key, parent_name)
             if executor is not None and type(value) in plain_types:
-                done = executor.call(run, value, place)
+                done = executor.call(run, value, path)
             else:
                 learn(value)
-                done = complete(run, value, place, make_info(run, place) if needs_info else None)
+                done = complete(run, value, path, make_info(run, path) if needs_info else None)
             return await done if type(done) is CoroutineType else done
         except Exception as error:
             return field.fail(run, parent, error)
 
-    def run_field(run: Run, parent: Place, source: Any) -> Json:
+    def run_field(run: Run, parent: ResponsePath, source: Any) -> Json:
         try:
             given = arguments.make(run)
         except Exception as error:

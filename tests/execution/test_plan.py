@@ -360,7 +360,7 @@ async def test_an_info_says_the_same() -> None:
 
 
 def _all_of(info: strawberry.Info) -> dict[str, Any]:
-    """By name; but for extensions of a request, which this one does not have."""
+    """By name; but for extensions of a request, which plans do not hand on."""
     names = [name for name, each in vars(strawberry.Info).items() if isinstance(each, property | cached_property)]
     names.remove("input_extensions")
     raw = {f"raw {name}": value for name, value in info._raw_info._asdict().items()}
@@ -563,32 +563,6 @@ async def test_a_record_that_has_items_of_its_own_is_read_by_its_attributes() ->
     expected, actual = await Comparison(strawberry.Schema(Query)._schema).run("{ odd { b } }", {}, dict)
     assert actual == expected
     assert actual.data == b'{"odd":{"b":"an attribute"}}'
-
-
-@strawberry.type
-class Viewer:
-    name: str
-
-
-async def test_the_extensions_of_a_request_reach_strawberrys_info() -> None:
-    @strawberry.type
-    class Query:
-        @strawberry.field
-        def sent(self, info: strawberry.Info) -> str:
-            return str(info.input_extensions["key"])
-
-        @strawberry.field
-        def within(self) -> Viewer | None:
-            return Viewer(name="Ada")
-
-    text = "query ($a: Boolean = true) { sent within { name @include(if: $a) } }"
-    plan = compiled(strawberry.Schema(Query)._schema, text)
-    assert plan is not None
-    executed = await plan.execute(operation_extensions={"key": "value"})
-    assert executed.data == b'{"sent":"value","within":{"name":"Ada"}}'
-    # Which graphql-core has to run.
-    executed = await plan.execute(variable_values={"a": None}, operation_extensions={"key": "value"})
-    assert executed.data == b'{"sent":"value","within":null}'
 
 
 @strawberry.type

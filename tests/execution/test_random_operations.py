@@ -9,11 +9,10 @@ from typing import Any
 from weakref import ref
 
 import pytest
-from graphql import OperationDefinitionNode, parse
+from graphql import OperationDefinitionNode, execute, parse
 
 from gateway.execution import PlanCompiler
 from gateway.execution import plan as plan_module
-from gateway.execution.handover import execute_with_core
 from tests.execution.cases import CASES
 
 _OPERATIONS = 1000
@@ -51,9 +50,9 @@ async def test_a_plan_is_gone_with_the_last_who_has_it(name: str, monkeypatch: p
 
     def noted(*arguments: Any, **options: Any) -> Any:
         with_core.append(True)
-        return execute_with_core(*arguments, **options)
+        return execute(*arguments, **options)
 
-    monkeypatch.setattr(plan_module, "execute_with_core", noted)
+    monkeypatch.setattr(plan_module, "execute", noted)
     case = CASES[name]
     compiler = PlanCompiler(case.schema)
     gone = 0
