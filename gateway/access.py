@@ -161,10 +161,10 @@ class Caller:
         """What the caller may see of environments and projects: this needs no scope."""
         return Reach(self.user_id, self.environments, self.organizations, _SEAL)
 
-    def read_reach(self, surface: Surface | None = None) -> FolderReach:
+    def read_reach(self) -> FolderReach:
         """Raises PermissionDenied where the scope is missing."""
         self.require(Scope.FOLDER_READ)
-        return FolderReach(self.user_id, self.environments, self.organizations, _SEAL, surface)
+        return FolderReach(self.user_id, self.environments, self.organizations, _SEAL)
 
     def write_reach(self, surface: Surface | None = None) -> FolderWriteReach:
         """Raises PermissionDenied where the scope is missing."""

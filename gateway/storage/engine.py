@@ -29,7 +29,7 @@ from gateway.storage.statements import POSTGRESQL, SQLITE, DriverRow, FetchNow, 
 from gateway.storage.urls import DRIVERS, parse_url
 
 # What others need to know of the database they are given.
-__all__ = ["DRIVERS", "POSTGRESQL", "SQLITE", "Database", "DatabaseConfig", "parse_url"]
+__all__ = ["POSTGRESQL", "SQLITE", "Database", "DatabaseConfig", "parse_url"]
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -114,6 +114,7 @@ async def test_pages_are_compressed_but_not_twice(serve: Serve) -> None:
         ("identity", None),
         ("br", None),
         ("gzip;q=0", None),
+        ("gzip;level=1;q=0", None),
         ("gzip;q=0.0, *;q=0", None),
         ("*;q=0", None),
         ("identity, gzip;q=0.5", None),

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import islice
 from typing import Final
 
 from aiohttp import hdrs, web
 from aiohttp.helpers import parse_mimetype
 
+from gateway.http.qualities import parse_qualities
+
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 HTML: Final = "text/html"
-
-_MAX_ENTRIES: Final = 64
 
 
 def accept_of(request: web.BaseRequest) -> str:
@@ -29,7 +28,7 @@ def best_media_type(accept: str | None, offered: tuple[str, ...]) -> str | None:
     Quality values count, then how closely an entry names the type, then the order of `offered`.
     No header, or one without entries, takes anything.
     """
-    entries = _entries(accept or "")
+    entries = parse_qualities(accept or "")
     if not entries:
         return offered[0]
     best, best_rank = None, (0.0, -1)
@@ -49,25 +48,7 @@ def best_media_type(accept: str | None, offered: tuple[str, ...]) -> str | None:
 
 def names(accept: str, media_type: str) -> bool:
     """Whether the client takes it by its own name: `*/*` is what clients send that never heard of it."""
-    return any(name == media_type and quality > 0 for name, quality in _entries(accept))
-
-
-def _entries(accept: str) -> list[tuple[str, float]]:
-    named = (entry for entry in accept.split(",") if entry.strip())
-    return [_parse(entry) for entry in islice(named, _MAX_ENTRIES)]
-
-
-def _parse(entry: str) -> tuple[str, float]:
-    name, *parameters = entry.split(";")
-    quality = 1.0
-    for parameter in parameters:
-        key, _, value = parameter.partition("=")
-        if key.strip().lower() == "q":
-            try:
-                quality = min(1.0, max(0.0, float(value)))
-            except ValueError:
-                quality = 0.0
-    return name.strip().lower(), quality
+    return any(name == media_type and quality > 0 for name, quality in parse_qualities(accept))
 
 
 def _closeness(name: str, media_type: str) -> int | None:
