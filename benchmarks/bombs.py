@@ -22,10 +22,11 @@ from typing import Final, NamedTuple
 import click
 from graphql import GraphQLSchema, get_introspection_query
 
+from gateway.app import graphql_limits
 from gateway.http.graphql.documents import Documents
 from gateway.http.graphql.errors import TOO_COMPLEX, RequestRefused
-from gateway.http.graphql.limits import Limits
 from gateway.http.json import encode_json
+from gateway.settings import load_settings
 from schema.connections import MAX_PAGE_SIZE
 from schema.forecast import OperationForecast
 from schema.schema import build_schema
@@ -171,10 +172,11 @@ class Cost(NamedTuple):
 
 def measure(schema: GraphQLSchema, text: str) -> Cost:
     """Of a caller with a key, who gets suggestions too."""
+    limits = graphql_limits(load_settings())
     times = []
     code = message = ""
     for _ in range(_RUNS):
-        documents = Documents(schema, Limits(), max_errors=5, max_page_size=MAX_PAGE_SIZE, forecast=OperationForecast)
+        documents = Documents(schema, limits, max_errors=5, max_page_size=MAX_PAGE_SIZE, forecast=OperationForecast)
         gc.collect()
         started = time.process_time()
         try:

@@ -32,18 +32,18 @@ class Limits:
     Tokens, literals and comparisons are counted over the document, all else per operation.
     """
 
-    tokens: int = 2000
-    literal_length: int = 65_536
-    depth: int = 12
-    introspection_depth: int = 20
-    fields: int = 2000
-    root_fields: int = 30
-    aliases: int = 30
-    directives: int = 50
-    nodes: int = 10_000
-    values: int = 200_000
-    field_comparisons: int = 5_000
-    variable_values: int = 10_000
+    tokens: int
+    literal_length: int
+    depth: int
+    introspection_depth: int
+    fields: int
+    root_fields: int
+    aliases: int
+    directives: int
+    nodes: int
+    values: int
+    field_comparisons: int
+    variable_values: int
 
 
 class LimitExceeded(Exception):

@@ -14,9 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.http.graphql.lexer import FastLexer
-from gateway.http.graphql.limits import LimitExceeded, Limits
+from gateway.http.graphql.limits import LimitExceeded
+from tests.http.graphql.documents import make_limits
 
-_UNLIMITED: Final = Limits(tokens=10**9, literal_length=10**9)
+_UNLIMITED: Final = make_limits(tokens=10**9, literal_length=10**9)
 
 
 class _Token(NamedTuple):
@@ -130,9 +131,9 @@ def test_comments_are_never_tokens_and_yet_count() -> None:
     body = "# one\n# two\na # three\nb"
     assert [token.kind for token in _chain(FastLexer(Source(body), _UNLIMITED))] == ["SOF", "NAME", "NAME", "EOF"]
     assert [token.kind for token in _chain(Lexer(Source(body)))].count("COMMENT") == 3
-    assert _tokens(FastLexer(Source(body), Limits(tokens=5)))
+    assert _tokens(FastLexer(Source(body), make_limits(tokens=5)))
     with pytest.raises(LimitExceeded) as raised:
-        _tokens(FastLexer(Source(body), Limits(tokens=4)))
+        _tokens(FastLexer(Source(body), make_limits(tokens=4)))
     assert (raised.value.limit, raised.value.allowed) == ("tokens", 4)
 
 
@@ -149,9 +150,9 @@ def test_comments_are_never_tokens_and_yet_count() -> None:
 )
 def test_strings_are_counted_as_they_are_written_without_their_quotes(literal: str, characters: int) -> None:
     body = f'"12" {literal}'
-    _tokens(FastLexer(Source(body), Limits(literal_length=characters + 2)))
+    _tokens(FastLexer(Source(body), make_limits(literal_length=characters + 2)))
     with pytest.raises(LimitExceeded) as raised:
-        _tokens(FastLexer(Source(body), Limits(literal_length=characters + 1)))
+        _tokens(FastLexer(Source(body), make_limits(literal_length=characters + 1)))
     assert (raised.value.limit, raised.value.figure) == ("literal_length", characters + 2)
 
 

@@ -24,9 +24,8 @@ from hypothesis import strategies as st
 
 from gateway.http.graphql.errors import TOO_COMPLEX
 from gateway.http.graphql.limits import LimitExceeded, Limits, check_document, check_variables
-from gateway.settings import load_settings
 from tests.conftest import Serve
-from tests.http.graphql.documents import refusal
+from tests.http.graphql.documents import make_limits, refusal
 from tests.keys import ADA, bearer
 
 _UNLIMITED: Final = Limits(**{each.name: 10**300 for each in fields(Limits)})
@@ -67,7 +66,7 @@ def test_a_document_at_a_limit_passes_and_one_over_it_is_refused(limit: str, all
     limits = {name: value for name, value in _WIDE.items() if name != limit}
     if allowed is not None:
         limits[limit] = allowed
-    at = allowed or getattr(Limits(), limit)
+    at = allowed or getattr(make_limits(), limit)
     assert refusal(_MEASURED[limit](at), **limits) is None
     over = refusal(_MEASURED[limit](at + 1), **limits)
     assert over is not None
@@ -82,15 +81,15 @@ def test_a_document_at_a_limit_passes_and_one_over_it_is_refused(limit: str, all
 
 def test_variables_at_the_limit_pass_and_one_more_is_refused() -> None:
     at = {"ids": [str(n) for n in range(5)], "input": {"type": "HOME", "list": [{"a": 1}, [], {}]}, "page": 1}
-    check_variables(at, Limits(variable_values=5 + 2 + 3 + 1))
+    check_variables(at, make_limits(variable_values=5 + 2 + 3 + 1))
     with pytest.raises(LimitExceeded) as raised:
-        check_variables(at, Limits(variable_values=5 + 2 + 3))
+        check_variables(at, make_limits(variable_values=5 + 2 + 3))
     assert raised.value.limit == "variable_values"
     # As deep as JSON can be read, without recursion.
     deep: list[Any] = []
     for _ in range(5000):
         deep = [deep]
-    check_variables({"deep": deep}, Limits())
+    check_variables({"deep": deep}, make_limits())
 
 
 _QUERY: Final = "query($ids:[ID!]!){nodes(ids:$ids){id} viewer{id environments{nodes{id}}}}"
@@ -381,13 +380,7 @@ def test_twice_the_document_takes_twice_the_calls(make: Callable[[int], str]) ->
 
 def test_a_figure_that_is_astronomical_is_told_briefly() -> None:
     with pytest.raises(LimitExceeded) as raised:
-        check_document(parse(_chain(2)(95)), Limits(depth=10**6))
+        check_document(parse(_chain(2)(95)), make_limits(depth=10**6))
     assert raised.value.figure is not None
     assert raised.value.figure > 3**95
     assert "fields over 10^15, at most 2000 allowed" in raised.value.error().message
-
-
-def test_the_defaults_of_the_settings_are_those_of_the_limits() -> None:
-    loaded = load_settings()
-    for each in fields(Limits):
-        assert getattr(loaded, f"max_{each.name}") == getattr(Limits(), each.name)

@@ -30,8 +30,9 @@ from graphql.utilities.sort_value_node import sort_value_node
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.http.graphql.limits import LimitExceeded, Limits
+from gateway.http.graphql.limits import LimitExceeded
 from gateway.http.graphql.overlaps import rules
+from tests.http.graphql.documents import make_limits
 
 _SCHEMA: Final = build_schema(
     """
@@ -47,7 +48,7 @@ _SCHEMA: Final = build_schema(
     type Query { animal: Animal, pet: Pet, cat: Cat, dog: Dog }
     """
 )
-_OURS: Final = [each for each in rules(Limits(field_comparisons=10**9)) if each.__name__ == "MergeableFields"]
+_OURS: Final = [each for each in rules(make_limits(field_comparisons=10**9)) if each.__name__ == "MergeableFields"]
 
 
 class _Specification:
@@ -216,7 +217,7 @@ def test_an_error_names_both_fields(text: str, message: str, places: list[int]) 
     ],
 )
 def test_documents_that_other_rules_refuse_do_no_harm(text: str) -> None:
-    assert validate(_SCHEMA, parse(text), rules(Limits()))
+    assert validate(_SCHEMA, parse(text), rules(make_limits()))
 
 
 def _comparisons(text: str) -> int:
@@ -226,7 +227,7 @@ def _comparisons(text: str) -> int:
     while low < high:
         middle = (low + high) // 2
         try:
-            validate(_SCHEMA, document, rules(Limits(field_comparisons=middle)))
+            validate(_SCHEMA, document, rules(make_limits(field_comparisons=middle)))
             high = middle
         except LimitExceeded as exceeded:
             assert exceeded.limit == "field_comparisons"
@@ -272,4 +273,4 @@ def test_fields_that_agree_in_every_operation_are_compared_in_each() -> None:
     )
     assert _comparisons(text) > 50 * 50
     with pytest.raises(LimitExceeded):
-        validate(_SCHEMA, parse(text), rules(Limits(field_comparisons=50 * 50)))
+        validate(_SCHEMA, parse(text), rules(make_limits(field_comparisons=50 * 50)))

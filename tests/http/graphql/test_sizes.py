@@ -8,9 +8,9 @@ import pytest
 from aiohttp import ClientSession
 from graphql import get_introspection_query, is_interface_type, is_object_type
 
-from gateway.http.graphql.limits import LimitExceeded, Limits
+from gateway.http.graphql.limits import LimitExceeded
 from gateway.http.graphql.sizes import Size
-from tests.http.graphql.documents import read, schema
+from tests.http.graphql.documents import make_limits, read, schema
 from tests.keys import ADA, bearer
 
 
@@ -94,8 +94,8 @@ def test_introspection_counts_about_what_there_is() -> None:
 
 def test_the_queries_of_tools_are_far_from_the_limits() -> None:
     size = _size(get_introspection_query(input_value_deprecation=True, schema_description=True))
-    assert size.nodes < Limits().nodes / 5
-    assert size.values < Limits().values / 5
+    assert size.nodes < make_limits().nodes / 5
+    assert size.values < make_limits().values / 5
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_queries_of_tools_are_far_from_the_limits() -> None:
 )
 def test_lists_of_lists_are_refused(text: str) -> None:
     with pytest.raises(LimitExceeded, match="nodes"):
-        read(text).operation(None).size.check({}, Limits())
+        read(text).operation(None).size.check({}, make_limits())
 
 
 def test_ids_count_one_node_each() -> None:
