@@ -101,8 +101,8 @@ def _detail_path(route: Route) -> JsonObject:
         },
         "put": {
             "operationId": f"{name}_update",
-            "summary": "Changes the folder; `type` is required. Needs `persisted_folder:write`.",
-            "requestBody": _body("PersistedFolderCreate"),
+            "summary": "Changes the folder; `type` is required, and what else is left out stays as it is. Needs `persisted_folder:write`.",
+            "requestBody": _body("PersistedFolderUpdate"),
             "responses": _responses(folder, "409"),
         },
         "patch": {

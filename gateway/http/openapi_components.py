@@ -41,16 +41,15 @@ def _folder_fields(*, is_form: bool, has_defaults: bool) -> JsonObject:
     }
 
 
-def _request_schemas(*, is_form: bool) -> tuple[JsonObject, JsonObject]:
-    """For a create or an update, and for a partial update."""
-    return (
-        {
-            "type": "object",
-            "required": ["type"],
-            "properties": _folder_fields(is_form=is_form, has_defaults=True),
-        },
-        {"type": "object", "properties": _folder_fields(is_form=is_form, has_defaults=False)},
-    )
+def _request_schemas(suffix: str, *, is_form: bool) -> JsonObject:
+    """Of what an update leaves out the folder keeps its own: that has no defaults."""
+    created = _folder_fields(is_form=is_form, has_defaults=True)
+    changed = _folder_fields(is_form=is_form, has_defaults=False)
+    return {
+        f"PersistedFolderCreate{suffix}": {"type": "object", "required": ["type"], "properties": created},
+        f"PersistedFolderUpdate{suffix}": {"type": "object", "required": ["type"], "properties": changed},
+        f"PersistedFolderPatch{suffix}": {"type": "object", "properties": changed},
+    }
 
 
 _TYPE: Final = {
@@ -67,9 +66,6 @@ _PROTOCOL: Final = {
 _PATH: Final = {"type": "string", "maxLength": PATH_MAX_LENGTH, "description": "Path within the protocol."}
 _TIME: Final = {"type": "string", "format": "date-time"}
 _LINK: Final = {"type": ["string", "null"], "format": "uri"}
-
-_JSON, _JSON_PATCH = _request_schemas(is_form=False)
-_FORM, _FORM_PATCH = _request_schemas(is_form=True)
 
 SCHEMAS: Final[JsonObject] = {
     "PersistedFolder": {
@@ -94,10 +90,8 @@ SCHEMAS: Final[JsonObject] = {
             "results": {"type": "array", "items": {"$ref": "#/components/schemas/PersistedFolder"}},
         },
     },
-    "PersistedFolderCreate": _JSON,
-    "PersistedFolderCreateForm": _FORM,
-    "PersistedFolderPatch": _JSON_PATCH,
-    "PersistedFolderPatchForm": _FORM_PATCH,
+    **_request_schemas("", is_form=False),
+    **_request_schemas("Form", is_form=True),
     "Error": {
         "type": "object",
         "required": ["type", "code", "detail", "attr"],

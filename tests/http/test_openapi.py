@@ -16,6 +16,7 @@ from aiohttp import ClientSession
 from tests import keys
 from tests.http.raw import port_of
 from tests.http.test_rest_reference import CASES, DEVIATIONS
+from tests.keys import bearer
 
 _HERE: Final = Path(__file__).parent
 _PATIENCE_SECONDS: Final = 900
@@ -60,6 +61,26 @@ async def test_every_recorded_status_is_described(client: ClientSession) -> None
         assert str(answer.status) in operation["responses"], name
         checked += 1
     assert checked > 900
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch"])
+async def test_a_default_is_what_counts_for_a_field_that_is_left_out(client: ClientSession, method: str) -> None:
+    """A generated client may fill it in."""
+    document = await _document(client)
+    path = "/api/projects/{project_id}/persisted_folder/"
+    stored = {"type": "home", "protocol": "custom://", "path": "a/b"}
+    target = path.format(project_id=1)
+    async with client.post(target, json=stored, headers=bearer(keys.ADA)) as response:
+        folder = await response.json()
+    if method != "post":
+        path, target = f"{path}{{id}}/", f"{target}{folder['id']}/"
+    body = document["paths"][path][method]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    fields = document["components"]["schemas"][body.rpartition("/")[2]]["properties"]
+    async with client.request(method, target, json={"type": "home"}, headers=bearer(keys.ADA)) as response:
+        answer = await response.json()
+    assert {name: answer[name] for name in stored} == {
+        name: fields[name].get("default", value) for name, value in stored.items()
+    }
 
 
 def _described(path: str) -> str:
