@@ -138,7 +138,7 @@ class Settings(BaseSettings):
         30, description="How long a client may leave an answer unread before its connection is dropped."
     )
     keepalive_timeout: Seconds = Field(
-        75, description="How long a connection may stay idle; set it longer than the load balancer in front does."
+        75, description="How long a connection may stay idle; set it longer than the load balancer's own timeout."
     )
     max_connections: int = Field(10_000, ge=1, description="Open connections in total; a further one is answered 503.")
     max_connections_per_address: int = Field(
@@ -147,7 +147,7 @@ class Settings(BaseSettings):
         description="Open connections from one address, except trusted proxies; a further one is answered 429.",
     )
     compression: bool = Field(True, description="Whether answers are compressed for clients that accept zstd or gzip.")
-    compression_min_size: int = Field(1024, ge=0, description="Smaller answers are not compressed.")
+    compression_min_size: int = Field(1024, ge=0, description="Answers of fewer bytes are not compressed.")
     cors_allowed_origins: JsonList[Origin] = Field(
         [],
         description="Origins, as a JSON list, whose pages may call the service from a browser; `*` is any origin. "
@@ -215,7 +215,9 @@ class Settings(BaseSettings):
         le=3600,
         description="Of several workers, one whose event loop stands still for so long is killed and replaced.",
     )
-    max_body_size: int = Field(1024 * 1024, ge=1024, description="A larger request body is answered 413.")
+    max_body_size: int = Field(
+        1024 * 1024, ge=1024, description="Bytes of a request body; a larger one is answered 413."
+    )
     document_cache_size: int = Field(
         8 * 1024 * 1024,
         ge=0,

@@ -64,7 +64,7 @@ class _Worker:
 class Supervisor:
     """`work` is what each worker does, in its own process; `patience` how long its requests may take to end, in seconds.
 
-    One that has served, and then tells nothing for `silence` seconds, is killed. `note_end` is told the process number
+    One that has served, and then tells nothing for `silence` seconds, is killed. `on_end` is told the process number
     of one that has ended.
     """
 
@@ -73,9 +73,9 @@ class Supervisor:
         count: int,
         work: Callable[[Supervised], None],
         patience: float,
-        note_end: Callable[[int], object] | None = None,
+        on_end: Callable[[int], object] | None = None,
         *,
-        silence: float = inf,
+        silence: float,
     ) -> None:
         self._count = count
         self._work = work
@@ -86,7 +86,7 @@ class Supervisor:
         self._looked_at = time.monotonic()
         self._stop_signals = stop_signals()
         self._signals = (*self._stop_signals, signal.SIGCHLD)
-        self._tell_end = note_end
+        self._on_end = on_end
         self._workers: dict[int, _Worker] = {}
         self._selector = selectors.DefaultSelector()
         self._lifeline, self._life = os.pipe()
@@ -215,8 +215,8 @@ class Supervisor:
             self._listen(pid)
         os.close(worker.pipe)
         del self._workers[pid]
-        if self._tell_end is not None:
-            self._tell_end(pid)
+        if self._on_end is not None:
+            self._on_end(pid)
         if self._is_stopping:
             log.info("worker.ended", worker=pid, code=code)
             return

@@ -23,6 +23,7 @@ from gateway.cli import main
 from gateway.keys import has_valid_checksum
 from gateway.storage import migrations
 from gateway.storage.engine import Database, DatabaseConfig
+from tests.components import missing
 from tests.databases import WORKSPACE, PostgreSQLServer, SQLiteServer
 from tests.keys import ADA, bearer
 from tests.processes import Result, gateway
@@ -372,7 +373,7 @@ def unwritable(request: pytest.FixtureRequest) -> Iterator[int]:
     """What refuses all that is written to it: a disk that is full, a pipe that nobody reads."""
     if request.param == "full":
         if not Path("/dev/full").exists():
-            pytest.skip("no /dev/full, as Linux has it")
+            missing("there is no /dev/full, as Linux has it")
         file = os.open("/dev/full", os.O_WRONLY)
     else:
         reader, file = os.pipe()

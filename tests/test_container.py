@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from gateway.cli import main
 from gateway.settings import PREFIX, Settings, load_settings
-from tests.components import require_program
+from tests.components import missing, require_program
 from tests.patience import PATIENCE_SECONDS, PATIENT
 from tests.processes import environment, running
 
@@ -112,7 +112,7 @@ def test_a_signal_ends_what_is_still_starting(command: str) -> None:
     """Process 1, which the command is in a container, has no handlers but its own."""
     unshare = [require_program("unshare"), "--pid", "--fork", "--kill-child"]
     if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this user may not make a namespace of processes")
+        missing("this user may not make a namespace of processes")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE_SECONDS / 2)
         url = f"postgresql+asyncpg://ada@127.0.0.1:{silent.getsockname()[1]}/name"

@@ -11,6 +11,7 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -111,7 +112,7 @@ def reaped_before_its_pipe_is_looked_at() -> None:
             raise Enough
 
     with suppress(Enough):
-        Supervisor(3, work, PATIENCE_SECONDS, note_end).run()
+        Supervisor(3, work, PATIENCE_SECONDS, note_end, silence=inf).run()
 
 
 async def test_a_worker_is_reaped_while_its_pipe_waits_to_be_read() -> None:
@@ -165,7 +166,7 @@ def refused_starts(call: str, served: int) -> list[int]:
     def note_end(pid: int) -> None:
         raise Enough
 
-    supervisor = Supervisor(2, work, PATIENCE_SECONDS, note_end)
+    supervisor = Supervisor(2, work, PATIENCE_SECONDS, note_end, silence=inf)
     allowed: Callable[[], Any] = getattr(os, call)
 
     def refused() -> Any:
@@ -203,7 +204,7 @@ def failing_rounds(rounds: int) -> list[float]:
             wait_for_end(each)
 
     with suppress(Enough):
-        Supervisor(4, work, PATIENCE_SECONDS, note_end).run()
+        Supervisor(4, work, PATIENCE_SECONDS, note_end, silence=inf).run()
     return pauses
 
 
@@ -220,7 +221,7 @@ def failing_for_hours(rounds: int) -> list[float]:
         raise BlockingIOError
 
     with mock.patch("os.fork", refused), suppress(Enough):
-        Supervisor(1, serve, PATIENCE_SECONDS).run()
+        Supervisor(1, serve, PATIENCE_SECONDS, silence=inf).run()
     return pauses
 
 
@@ -238,7 +239,7 @@ def signalled_at_birth() -> str:
         os.write(tell, b"works")
 
     with suppress(WorkerFailed):
-        Supervisor(1, work, PATIENCE_SECONDS).run()
+        Supervisor(1, work, PATIENCE_SECONDS, silence=inf).run()
     os.close(tell)
     return os.read(told, 100).decode()
 

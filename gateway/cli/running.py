@@ -90,12 +90,12 @@ def supervise(settings: Settings) -> None:
     except OSError as error:
         fail(str(CannotListen(error)))
     mine = settings.model_copy(update={"port": port})
-    with reserved, _shared_figures() if settings.metrics else nullcontext() as note_end:
+    with reserved, _shared_figures() if settings.metrics else nullcontext() as on_end:
         supervisor = Supervisor(
             settings.workers,
             lambda supervised: run(serve(mine, supervised=supervised)),
             settings.shutdown_timeout,
-            note_end,
+            on_end,
             silence=settings.worker_timeout,
         )
         try:

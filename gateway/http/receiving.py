@@ -57,7 +57,7 @@ class ReceivingConnection(web.RequestHandler):
         # As its Content-Length says.
         self._body_size = 0
         self._is_chunked = False
-        # How much of an empty line what was fed ends with, of a head or a chunked body.
+        # The empty line that ends a head or a chunked body, as far as it was fed: the rest may come with the next read.
         self._line_end = b""
         # What arrived and is not fed yet, and whether more was fed than the part that was due.
         self._held = b""
@@ -68,7 +68,7 @@ class ReceivingConnection(web.RequestHandler):
         # Whether the client sends no more, and whether what it sends is not looked at any more.
         self._half_closed = False
         self._is_deaf = False
-        # Whether nothing is looked at any more from the end of the body on that is arriving.
+        # Whether all that comes behind the body that is arriving is ignored.
         self._is_last = False
 
     def _new_parser(self) -> HttpRequestParser:

@@ -13,7 +13,7 @@ from gateway.errors import Unavailable
 from gateway.model import Folder
 from gateway.storage.engine import Database
 from gateway.storage.failures import LockNotAvailable
-from gateway.storage.upserts import Place, Upsert, Upserted, upsert_writer
+from gateway.storage.upserts import UniqueKey, Upsert, Upserted, upsert_writer
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ _MOST_SHARES: Final = 5
 # of which half are locked, it takes 1.6 s.
 _LANES: Final = 2
 
-_Places: TypeAlias = tuple[Place, ...]
+_Keys: TypeAlias = tuple[UniqueKey, ...]
 
 
 class _Line:
@@ -51,14 +51,14 @@ class Upserts:
         self._writer = upsert_writer(database)
         self._patience = database.statement_timeout
         self._gathered = database.write_gatherer(self._write)
-        self._lines: dict[_Places, _Line] = {}
+        self._lines: dict[_Keys, _Line] = {}
         self._lanes = asyncio.Semaphore(_LANES)
         self._lane_of_locked = asyncio.Semaphore(1)
 
     async def write(self, upsert: Upsert) -> Sequence[Folder]:
         """The folders as they are now, in the same order. Raises as `Database.transaction`."""
         # Folders that are known to be locked would stop the statement again.
-        if not self._lines or tuple(upsert.places()) not in self._lines:
+        if not self._lines or tuple(upsert.unique_keys()) not in self._lines:
             try:
                 return await self._gathered.ask(upsert)
             except LockNotAvailable:
@@ -72,8 +72,8 @@ class Upserts:
 
     async def _write_alone(self, upsert: Upsert) -> Sequence[Folder]:
         end = asyncio.get_running_loop().time() + self._patience
-        places = tuple(upsert.places())
-        line = self._lines.setdefault(places, _Line())
+        keys = tuple(upsert.unique_keys())
+        line = self._lines.setdefault(keys, _Line())
         line.length += 1
         try:
             async with _held(line.turn, end):
@@ -84,7 +84,7 @@ class Upserts:
         finally:
             line.length -= 1
             if not line.length:
-                del self._lines[places]
+                del self._lines[keys]
 
     async def _try(self, upsert: Upsert, line: _Line, end: float) -> Sequence[Folder]:
         """Until it is written. Raises TimeoutError at `end`."""

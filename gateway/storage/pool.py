@@ -75,8 +75,8 @@ class ConnectionPool:
             yield connection
         except BaseException as failure:
             if isinstance(failure, asyncio.CancelledError):
-                # They are in a circle, and hold a statement that was under way. SQLite ends what that one locked, also
-                # of a connection that is closed, only with it: when the collector comes.
+                # Its frames are in a reference cycle, and hold the statement that was under way. SQLite unlocks what that
+                # one locked when it is freed, even if its connection is closed: without this, when the collector comes.
                 traceback.clear_frames(failure.__traceback__)
             self.give_back(connection, failure)
             raise

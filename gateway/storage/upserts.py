@@ -23,8 +23,8 @@ from gateway.storage.statements import SQLITE, FetchNow, Prepared
 from gateway.storage.tables import folders
 from gateway.storage.unnested import arrays, quoted, unnested
 
-Place: TypeAlias = tuple[UUID, int, str, str]
-_PLACE: Final = ("user_id", "environment_id", "surface", "type")
+UniqueKey: TypeAlias = tuple[UUID, int, str, str]
+_UNIQUE_KEY: Final = ("user_id", "environment_id", "surface", "type")
 _REST: Final = ("id", "protocol", "path", "created_at", "updated_at")
 
 
@@ -34,7 +34,7 @@ class Upsert(NamedTuple):
     grant: WriteGrant
     folders: Sequence[Folder]
 
-    def places(self) -> list[Place]:
+    def unique_keys(self) -> list[UniqueKey]:
         user_id = self.grant.user_id
         return [(user_id, folder.environment_id, folder.surface, folder.type) for folder in self.folders]
 
@@ -92,7 +92,7 @@ class _PostgreSQLWriter:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        columns = [folders.c[name] for name in (*_PLACE, *_REST)]
+        columns = [folders.c[name] for name in (*_UNIQUE_KEY, *_REST)]
         new = unnested("new", **{column.name: column.type for column in columns})
         # The statement sets the limit for itself, without a round trip. A condition that depends on no row is evaluated
         # once, before the first row.
@@ -123,34 +123,34 @@ class _PostgreSQLWriter:
     async def _write(self, upserts: Sequence[Upsert], lock_seconds: float) -> Sequence[Upserted]:
         # In the same order in every transaction: two of them never wait for each other's rows.
         rows = sorted(
-            (*place, folder.id, quoted(folder.protocol), quoted(folder.path), folder.created_at, folder.updated_at)
+            (*key, folder.id, quoted(folder.protocol), quoted(folder.path), folder.created_at, folder.updated_at)
             for upsert in upserts
-            for place, folder in zip(upsert.places(), upsert.folders, strict=True)
+            for key, folder in zip(upsert.unique_keys(), upsert.folders, strict=True)
         )
-        values = arrays("new", (*_PLACE, *_REST), rows)
+        values = arrays("new", (*_UNIQUE_KEY, *_REST), rows)
         values["lock_milliseconds"] = str(ceil(lock_seconds * 1000))
-        stored: dict[Place, Folder] = {}
+        stored: dict[UniqueKey, Folder] = {}
         for *columns, user_id in await self._database.write(self._statement, **values):
             folder = folder_from(columns)
             stored[user_id, folder.environment_id, folder.surface, folder.type] = folder
-        return [[stored[place] for place in upsert.places()] for upsert in upserts]
+        return [[stored[key] for key in upsert.unique_keys()] for upsert in upserts]
 
 
 def _runs_of_different_folders(upserts: Sequence[Upsert]) -> Sequence[Sequence[Upsert]]:
     """A statement can change a row only once. And it goes by place and type: another upsert's would come in between."""
     runs: list[list[Upsert]] = [[]]
-    seen: set[Place] = set()
+    seen: set[UniqueKey] = set()
     # Whether an upsert has several folders there, on which surface of which environment.
     several: dict[tuple[UUID, int, str], bool] = {}
     for upsert in upserts:
-        places = upsert.places()
-        where, has_several = places[0][:3], len(places) > 1
-        if not seen.isdisjoint(places) or (where in several and (has_several or several[where])):
+        keys = upsert.unique_keys()
+        where, has_several = keys[0][:3], len(keys) > 1
+        if not seen.isdisjoint(keys) or (where in several and (has_several or several[where])):
             runs.append([])
             seen.clear()
             several.clear()
         runs[-1].append(upsert)
-        seen.update(places)
+        seen.update(keys)
         several[where] = has_several
     return runs
 
@@ -170,7 +170,7 @@ def _of_so_many(database: Database, count: int) -> Prepared:
 def _upsert(insert: Any, *more_columns: ColumnElement[Any]) -> Any:
     """That returns the FOLDER_COLUMNS, and more."""
     return insert.on_conflict_do_update(
-        index_elements=[folders.c[name] for name in _PLACE],
+        index_elements=[folders.c[name] for name in _UNIQUE_KEY],
         set_={
             "protocol": insert.excluded.protocol,
             "path": insert.excluded.path,

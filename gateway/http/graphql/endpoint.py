@@ -34,7 +34,7 @@ from gateway.http.replies import Reply
 from gateway.http.rest_errors import error_headers
 from gateway.storage.ahead import NOTHING_AHEAD
 
-# Characters of a name that may be anything.
+# Characters of an operation's name and of a document's id, which are whatever the client says.
 _MAX_LOGGED: Final = 256
 _METHODS: Final = ("GET", "POST", "HEAD")
 _OFFERED: Final[tuple[str, ...]] = (JSON, GRAPHQL_RESPONSE, EVENT_STREAM)

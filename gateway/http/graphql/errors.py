@@ -110,8 +110,8 @@ def _bounded(message: str) -> str:
     return message if len(message) <= _MAX_MESSAGE_LENGTH else message[:_MAX_MESSAGE_LENGTH] + "…"
 
 
-def _places(error: GraphQLError) -> Sequence[Token | SourceLocation]:
-    """Where a document's text is gone after parsing, only its tokens know their places."""
+def _locations(error: GraphQLError) -> Sequence[Token | SourceLocation]:
+    """Where a document's text is gone after parsing, only its tokens know where they were."""
     if error.nodes:
         return [node.loc.start_token for node in error.nodes if node.loc]
     return error.locations or ()
@@ -119,9 +119,9 @@ def _places(error: GraphQLError) -> Sequence[Token | SourceLocation]:
 
 def _rendered(error: GraphQLError, extensions: Mapping[str, Any], message: str | None = None) -> Rendered:
     rendered: Rendered = {"message": _bounded(error.message if message is None else message)}
-    places = _places(error)
-    if places:
-        rendered["locations"] = [{"line": place.line, "column": place.column} for place in places[:_MAX_LOCATIONS]]
+    locations = _locations(error)
+    if locations:
+        rendered["locations"] = [{"line": each.line, "column": each.column} for each in locations[:_MAX_LOCATIONS]]
     if error.path is not None:
         rendered["path"] = error.path
     rendered["extensions"] = dict(extensions)

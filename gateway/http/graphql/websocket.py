@@ -16,9 +16,9 @@ log = structlog.get_logger(__name__)
 
 
 class _Socket(web.WebSocketResponse):
-    """Leaves it to `Connection` to close: that reads on first, behind a close frame or in a message that is too large.
+    """Does not close the transport: `Connection` does, when it has read what the client still sends.
 
-    Were it closed with something still unread, the client would get a reset in place of the close code.
+    Were it closed with something unread, the client would get a reset in place of the close code.
     """
 
     def _close_transport(self) -> None:

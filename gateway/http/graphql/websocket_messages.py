@@ -20,7 +20,10 @@ _MAX_REASON_SIZE: Final = 123
 
 
 class CloseCode(IntEnum):
-    """The specification's, but for the first two: those are RFC 6455's, on which clients connect again."""
+    """Those of graphql-transport-ws; the first two are of WebSockets at large, and clients connect again on them.
+
+    Two are not in its specification, only in graphql-ws, the library that it comes from: 4406 and 4500.
+    """
 
     GOING_AWAY = 1001
     TRY_AGAIN_LATER = 1013
