@@ -266,7 +266,11 @@ class Settings(BaseSettings):
         10_000, ge=1, description="Objects that an operation may return, computed from its page sizes before it runs."
     )
     max_values: int = Field(200_000, ge=1, description="Fields that an operation may return, computed in the same way.")
-    max_validation_errors: int = Field(5, ge=1, description="How many errors of a document are reported.")
+    max_validation_errors: int = Field(
+        5,
+        ge=1,
+        description="How many errors of a document, or of variables, are reported; one more tells that there are others.",
+    )
     persisted_queries: bool = Field(True, description="Whether clients may use automatic persisted queries.")
     trusted_documents: Path | None = Field(
         None,

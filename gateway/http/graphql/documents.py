@@ -32,7 +32,7 @@ from gateway.http.graphql.errors import (
 )
 from gateway.http.graphql.lexer import FastLexer, FastSource
 from gateway.http.graphql.limits import LimitExceeded, Limits, check_document
-from gateway.http.graphql.overlaps import rules
+from gateway.http.graphql.rules import rules
 from gateway.http.graphql.sizes import SizeEstimate
 from gateway.http.json import encode_json
 

@@ -33,22 +33,9 @@ from graphql import (
     is_composite_type,
     is_leaf_type,
     is_object_type,
-    specified_rules,
 )
-from graphql.validation import ASTValidationRule, OverlappingFieldsCanBeMergedRule, ValidationRule
 
-from gateway.http.graphql.limits import LimitExceeded, Limits
-
-
-def rules(limits: Limits) -> tuple[type[ASTValidationRule], ...]:
-    """Those of the specification. They raise LimitExceeded on `field_comparisons`."""
-
-    class MergeableFields(ValidationRule):
-        def enter_document(self, document: DocumentNode, *_: Any) -> None:
-            for conflict in _Overlaps(self.context, document, limits.field_comparisons).conflicts():
-                self.report_error(conflict)
-
-    return tuple(MergeableFields if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules)
+from gateway.http.graphql.limits import LimitExceeded
 
 
 class _Field:
@@ -96,7 +83,7 @@ class _Level(NamedTuple):
     shape_only: bool
 
 
-class _Overlaps:
+class Overlaps:
     def __init__(self, context: ValidationContext, document: DocumentNode, max_comparisons: int) -> None:
         self._schema = context.schema
         self._max_comparisons = max_comparisons
@@ -113,7 +100,7 @@ class _Overlaps:
                 self._fragments[definition.name.value] = self._new_set(definition.selection_set, condition)
 
     def conflicts(self) -> Iterator[GraphQLError]:
-        """Raises LimitExceeded."""
+        """Raises LimitExceeded on `field_comparisons`."""
         waiting = [_Level(frozenset({root}), shape_only=False) for root in self._roots]
         seen: set[_Level] = set()
         while waiting:

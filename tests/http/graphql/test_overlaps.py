@@ -31,7 +31,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.http.graphql.limits import LimitExceeded
-from gateway.http.graphql.overlaps import rules
+from gateway.http.graphql.rules import rules
 from tests.http.graphql.documents import make_limits
 
 _SCHEMA: Final = build_schema(

@@ -143,6 +143,7 @@ async def test_numbers_beyond_every_range_are_told_by_what_they_are(client: Clie
     ("query", "variables"),
     [
         ("{ viewer { emale } }", None),
+        ("{ viewer { environments { nodes } } }", None),
         ("{ persistedFolders(frist: 1) { totalCount } }", None),
         ("{ node(id: 1) { ... on PersistedFolders { id } } }", None),
         ("{ persistedFolders(types: [HOMEE]) { totalCount } }", None),
