@@ -27,10 +27,14 @@ MEDIA_TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "
 # what can only be a folder's fields as a form, and never JSON, is taken for what it is.
 _PRINTED_FORM: Final = re.compile(rb"(?:type|protocol|path)=[^&]*(?:&(?:type|protocol|path)=[^&]*)*")
 _CODECS: Final = frozenset(module.name for module in iter_modules(encodings.__path__))
-# Those that web clients use. Python knows more, among them some that are slow or no text at all.
+# By Python's names: Unicode's, and those of the Encoding Standard of the web. Python knows more, among them some that are
+# slow or no text at all.
 _CHARSETS: Final = frozenset(
     {"utf-8", "utf-8-sig", "utf-7", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "ascii"}
-    | {"cp1250", "cp1251", "cp1252", "iso8859-1", "iso8859-2", "iso8859-15", "koi8-r", "shift_jis", "euc_jp", "gb18030"}
+    | {f"iso8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)}
+    | {f"cp{page}" for page in (866, *range(1250, 1259))}
+    | {"koi8-r", "koi8-u", "mac-roman"}
+    | {"big5", "euc_jp", "euc_kr", "gb18030", "gbk", "iso2022_jp", "shift_jis"}
 )
 
 

@@ -50,7 +50,7 @@ def parse_form(body: bytes, charset: str) -> Form:
 
 
 def parse_multipart(body: bytes, content_type: str, charset: str) -> Form:
-    """A part without a name, or with a head that is cut off, counts as not there. Raises ParseError."""
+    """A part without a name, or with a head that is cut off, counts as not there, as for Django. Raises ParseError."""
     boundary = _parameters(content_type).get("boundary")
     if boundary is None or not _BOUNDARY.fullmatch(boundary):
         raise ParseError(f"Multipart form parse error - Invalid boundary in multipart: {boundary}")
@@ -71,15 +71,15 @@ def parse_multipart(body: bytes, content_type: str, charset: str) -> Form:
 def _read_part(part: bytes, charset: str, form: Form, uploads: Form) -> None:
     end = part.find(b"\r\n\r\n", 0, _MAX_PART_HEAD)
     if end < 0:
+        if len(part) >= _MAX_PART_HEAD:
+            raise ParseError("Multipart form parse error - Request max total header size exceeded.")
         return
     head, content = part[:end].decode("utf-8", "replace"), part[end + 4 :]
-    headers = {
-        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in head.split("\r\n"))
-    }
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head.split("\r\n"))}
     parameters = _parameters(headers.get("content-disposition", ""))
-    name = parameters.get("name")
-    if name is None:
+    if "name" not in parameters:
         return
+    name = parameters["name"].strip()
     # A file box that was left empty has an empty name, and is a field.
     if filename := parameters.get("filename"):
         if base := PurePath(filename.replace("\\", "/")).name:

@@ -157,10 +157,43 @@ async def test_an_empty_body_is_empty_in_every_coding(port: int) -> None:
     assert (await send(port, "GET", target, {"Content-Encoding": "gzip"}, b"")).status == 200
 
 
-# Those that web clients use.
+def multipart(head: bytes) -> bytes:
+    """A form with a path, whose part begins with this, and a type."""
+    part = (
+        b'--XbX\r\n%b\r\n\r\nGrowth\r\n--XbX\r\nContent-Disposition: form-data; name="type"\r\n\r\nhome\r\n--XbX--\r\n'
+    )
+    return part % head
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b'Content-Disposition: form-data; name="path"', "Growth"),
+        (b'Content-Disposition: form-data; name=" path "', "Growth"),
+        (b'Content-Disposition : form-data; name="path"', ""),
+        (b'X-Pad: %b\r\nContent-Disposition: form-data; name="path"' % (b"x" * 900), "Growth"),
+        (b'X-Pad: %b\r\nContent-Disposition: form-data; name="path"' % (b"x" * 1024), None),
+    ],
+)
+async def test_the_head_of_a_part(port: int, head: bytes, expected: str | None) -> None:
+    """As Django reads it. What it cannot read is refused, or the path would go back to its default."""
+    headers = {**AUTH, "Content-Type": "multipart/form-data; boundary=XbX"}
+    response = await send(port, "POST", LISTS[0], headers, multipart(head))
+    answer = json.loads(response.body)
+    if expected is None:
+        detail = "Multipart form parse error - Request max total header size exceeded."
+        assert (response.status, answer["code"], answer["detail"]) == (400, "parse_error", detail)
+    else:
+        assert (response.status, answer["path"]) == (201, expected)
+
+
+# Unicode's charsets, and those of the Encoding Standard.
 READ: Final = {
     *("ascii", "utf-7", "utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be", "utf-32-le"),
-    *("cp1250", "cp1251", "cp1252", "iso8859-1", "iso8859-2", "iso8859-15", "koi8-r", "shift_jis", "euc_jp", "gb18030"),
+    *("iso8859-1", "iso8859-2", "iso8859-3", "iso8859-4", "iso8859-5", "iso8859-6", "iso8859-7", "iso8859-8"),
+    *("iso8859-10", "iso8859-13", "iso8859-14", "iso8859-15", "iso8859-16", "koi8-r", "koi8-u", "mac-roman", "cp866"),
+    *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
+    *("big5", "euc_jp", "euc_kr", "gb18030", "gbk", "iso2022_jp", "shift_jis"),
 }
 
 
