@@ -19,6 +19,7 @@ from gateway.storage.keys import KeyProblem, KeyStore, NewKey
 from gateway.storage.workspace import load_workspace
 from gateway.workspace import UserEntry, Workspace, WorkspaceError, parse_workspace
 from tests.databases import WORKSPACE, PostgreSQLServer
+from tests.documentation import ROOT, blocks
 from tests.patience import PATIENCE_SECONDS
 
 MICROSECOND = 1
@@ -337,6 +338,25 @@ async def test_a_file_brings_back_neither_a_revoked_nor_a_rolled_key(database: D
     report = await load_workspace(database, parse_workspace(json.dumps(wanted)), MICROSECOND)
     assert (report.created, report.updated, report.made_keys) == (0, 0, ())
     assert {key.label for key in await store.listed("ada@acme.test") if key.revoked_at} == {"all"}
+
+
+async def test_what_operators_are_told_to_delete(database: Database) -> None:
+    """The statements of docs/operators/README.md."""
+    (told,) = (each.text for each in blocks(ROOT / "docs/operators/README.md") if each.language == "sql")
+    statements = [each for each in told.partition(";  --")[0].split(";") if each.strip()]
+
+    async def delete_and_count(connection: AsyncConnection) -> dict[str, int]:
+        for statement in statements:
+            await connection.execute(text(statement))
+        counts = {
+            "memberships": "SELECT count(*) FROM memberships",
+            "users": "SELECT count(*) FROM users WHERE email = 'grace@acme.test'",
+            "keys": "SELECT count(*) FROM api_keys WHERE user_id NOT IN (SELECT id FROM users)",
+        }
+        return {name: (await connection.execute(text(each))).scalar_one() for name, each in counts.items()}
+
+    # Ada belongs to Other still, and Gone to Acme, and Eve to Other.
+    assert await database.transaction(delete_and_count) == {"memberships": 3, "users": 0, "keys": 0}
 
 
 async def test_a_key_that_is_made_beside_a_load_is_known_to_it(postgresql: PostgreSQLServer) -> None:

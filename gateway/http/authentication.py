@@ -14,7 +14,7 @@ BODY: Final = "body"
 QUERY_STRING: Final = "query string"
 PARAMETER: Final = "personal_api_key"
 
-_BEARER: Final = re.compile(r"Bearer[ \t]+(\S.+)", re.IGNORECASE)
+_BEARER: Final = re.compile(r"Bearer[ \t]+(\S.*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
