@@ -115,6 +115,6 @@ def _list_of(convert_item: Convert | None) -> Convert:
     def convert(value: Any) -> Any:
         if value is None or value is UNSET:
             return value
-        return [*value] if convert_item is None else [convert_item(each) for each in value]
+        return list(value) if convert_item is None else [convert_item(each) for each in value]
 
     return convert

@@ -102,7 +102,7 @@ class Fields:
         find_resolver: Callable[[GraphQLField, str], Attribute | Direct | Opaque],
         written: Callable[[int], object],
     ) -> None:
-        """`written` is told of how many fields a selection set consists, when it is."""
+        """`written` is told of each selection set, when it is written, how many fields it has, and one for itself."""
         self.schema = schema
         self.operation = operation
         self.fragments = {
@@ -131,7 +131,9 @@ class Fields:
     ) -> list[tuple[Field | str, Condition]]:
         """The fields of a selection set. Raises Undecided."""
         fields: list[tuple[Field | str, Condition]] = []
+        size = 1
         for selected in self._collector.collect(parent_type, selection_sets, decided):
+            size += len(selected.nodes)
             name = selected.nodes[0].name.value
             definition = self.schema.get_field(parent_type, name)
             if definition is None:
@@ -142,5 +144,5 @@ class Fields:
             resolver = self._find_resolver(definition, name)
             made = Field(self, selected.key, selected.nodes, parent_type, definition, resolver)
             fields.append((made, selected.condition))
-        self._written(len(fields))
+        self._written(size)
         return fields

@@ -83,7 +83,11 @@ class LocatedField:
     def fail_at(self, run: Run, path: ResponsePath, error: Exception, *, is_non_null: bool) -> Json:
         core_path = as_core_path(path)
         assert core_path is not None
-        located = located_error(error, [*self.nodes], core_path.as_list())
+        try:
+            located = located_error(error, [*self.nodes], core_path.as_list())
+        except Exception as broken:
+            # The error's own text, or what it has where a GraphQLError has its nodes.
+            located = located_error(broken, [*self.nodes], core_path.as_list())
         if is_non_null:
             raise located
         run.errors.add(located, core_path)

@@ -28,7 +28,7 @@ from gateway.execution.resolvers import Attribute, Direct, class_of_values
 from gateway.execution.run import Json, ResponsePath, Run, as_core_path, settle
 from gateway.execution.runners import make_runner, read_leniently
 from gateway.execution.selections import Condition
-from gateway.execution.written import write_function
+from gateway.execution.written import BUILTINS, write_function
 
 Execute: TypeAlias = Callable[[Run, Any, ResponsePath], Json]
 
@@ -44,6 +44,7 @@ async def _finish(result: dict[str, Json], pending: dict[str, Any]) -> dict[str,
 
 
 _GLOBALS: Final[dict[str, Any]] = {
+    **BUILTINS,
     "CoroutineType": CoroutineType,
     "as_core_path": as_core_path,
     "checked": checked,

@@ -44,7 +44,7 @@ def learn(value: Any) -> None:
 def _is_plain_class(kind: type) -> bool:
     """Whether a class brings nothing that could make its instances awaitable, or any name an attribute of theirs."""
     names = vars(kind)
-    if any(name in names for name in _ASYNC_OR_CALLABLE):
+    if any(name in names for name in _ASYNC_OR_CALLABLE) or (kind is not object and "__class__" in names):
         return False
     # Classes in C all have their own; those of the standard library do nothing odd.
     own = names.get("__getattribute__")

@@ -43,7 +43,7 @@ class PlanCompiler:
         self.schema = schema
         self.encode = encode
         self.coercers = Coercers()
-        self._resolvers: dict[int, tuple[GraphQLField, Attribute | Direct | Opaque]] = {}
+        self._resolvers: dict[tuple[int, str], tuple[GraphQLField, Attribute | Direct | Opaque]] = {}
 
     def compile(
         self,
@@ -66,10 +66,11 @@ class PlanCompiler:
             return None
 
     def resolver(self, definition: GraphQLField, name: str) -> Attribute | Direct | Opaque:
-        known = self._resolvers.get(id(definition))
+        # One definition may be there under several names.
+        known = self._resolvers.get((id(definition), name))
         if known is None:
             # Kept with its definition, whose number could else become another's.
-            known = self._resolvers[id(definition)] = (definition, find_resolver(definition, name))
+            known = self._resolvers[id(definition), name] = (definition, find_resolver(definition, name))
         return known[1]
 
 

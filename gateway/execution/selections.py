@@ -31,6 +31,8 @@ Condition: TypeAlias = frozenset[tuple[str, bool]]
 """Variables with the value that each must have; empty means always."""
 
 _ALWAYS: Final[Condition] = frozenset()
+# Of one field. They are written at each field: of conditions in conditions, the text would grow with their square.
+_MAX_TESTS: Final = 8
 _WANTED: Final = {"skip": False, "include": True}
 _UNKNOWN_DIRECTIVES: Final = frozenset({"defer", "stream", "experimental_disableErrorPropagation"})
 
@@ -120,14 +122,7 @@ class Collector:
         collecting = _Collecting(self._schema, self._fragments, runtime_type, decided)
         for selection_set in selection_sets:
             collecting.visit(selection_set, _ALWAYS)
-        return [_selected(key, found) for key, found in collecting.found.items()]
-
-
-def _selected(key: str, found: Sequence[tuple[FieldNode, Condition]]) -> SelectedField:
-    condition = found[0][1]
-    if any(other != condition for _, other in found):
-        raise Undecided([each for _, each in found])
-    return SelectedField(key, tuple(node for node, _ in found), condition)
+        return collecting.selected()
 
 
 class _Collecting:
@@ -138,7 +133,8 @@ class _Collecting:
         runtime_type: GraphQLObjectType,
         decided: Mapping[str, bool],
     ) -> None:
-        self.found: dict[str, list[tuple[FieldNode, Condition]]] = {}
+        self._found: dict[str, list[tuple[FieldNode, Condition]]] = {}
+        self._undecided: list[Condition] = []
         self._schema = schema
         self._fragments = fragments
         self._runtime_type = runtime_type
@@ -152,7 +148,7 @@ class _Collecting:
                 continue
             if isinstance(selection, FieldNode):
                 key = (selection.alias or selection.name).value
-                self.found.setdefault(key, []).append((selection, condition))
+                self._found.setdefault(key, []).append((selection, condition))
             elif isinstance(selection, InlineFragmentNode):
                 if self._matches(selection):
                     self.visit(selection.selection_set, condition)
@@ -160,6 +156,18 @@ class _Collecting:
                 fragment = self._fragments.get(selection.name.value)
                 if fragment is not None and self._matches(fragment) and self._is_first(fragment, condition):
                     self.visit(fragment.selection_set, condition)
+
+    def selected(self) -> list[SelectedField]:
+        """Raises Undecided for all conflicts at once: one by one, each would have variants within those of the last."""
+        selected = []
+        for key, found in self._found.items():
+            condition = found[0][1]
+            if len(condition) > _MAX_TESTS or any(other != condition for _, other in found):
+                self._undecided += [each for _, each in found]
+            selected.append(SelectedField(key, tuple(node for node, _ in found), condition))
+        if self._undecided:
+            raise Undecided(self._undecided)
+        return selected
 
     def _narrowed(self, outer: Condition, selection: SelectionNode) -> Condition | None:
         """None where it can never be met."""
@@ -185,9 +193,9 @@ class _Collecting:
         if earlier is None:
             self._visited[name] = condition
             return True
-        if earlier <= condition:
-            return False
-        raise Undecided([earlier, condition])
+        if not earlier <= condition:
+            self._undecided += [earlier, condition]
+        return False
 
     def _matches(self, fragment: FragmentDefinitionNode | InlineFragmentNode) -> bool:
         if fragment.type_condition is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import CodeType, FunctionType
@@ -10,7 +11,8 @@ from typing import Any, Final
 # Longer ones come once, from documents that were made to be long.
 _MAX_KEPT_LENGTH: Final = 20_000
 _INDENT: Final = "    "
-_NO_NAMES: Final[dict[str, Any]] = {}
+# What is written in C and imports something, as `strftime` does, looks for the import here.
+BUILTINS: Final[dict[str, Any]] = {"__builtins__": builtins}
 
 
 def write_function(
@@ -24,7 +26,7 @@ def write_function(
     body = "\n".join(f"{_INDENT}{_INDENT}{line}" for line in lines)
     name = signature.partition("(")[0]
     source = f"def make({', '.join(constants)}):\n{_INDENT}def {signature}:\n{body}\n{_INDENT}return {name}\n"
-    return FunctionType(_compiled(source), _NO_NAMES if names is None else names)(*constants.values())
+    return FunctionType(_compiled(source), BUILTINS if names is None else names)(*constants.values())
 
 
 def _compiled(source: str) -> CodeType:

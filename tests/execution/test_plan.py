@@ -169,21 +169,6 @@ async def test_skip_and_include(a: bool, b: bool) -> None:
     assert ("friends" in data["person"]) is (a or b)
 
 
-async def test_more_ways_to_merge_a_field_than_are_kept() -> None:
-    names = [f"a{n}" for n in range(9)]
-    fields = " ".join(
-        f"person {{ x{n}: age }} person @include(if: ${name}) {{ y{n}: age }}" for n, name in enumerate(names)
-    )
-    declared = ", ".join(f"${name}: Boolean!" for name in names)
-    plan = compiled(THINGS, f"query ({declared}) {{ {fields} }}")
-    assert plan is not None
-    for number in [*range(512), *range(512)]:
-        given = {name: bool(number >> n & 1) for n, name in enumerate(names)}
-        executed = await plan.execute(variable_values=given, root_value={"person": {"age": 1}})
-        person = orjson.loads(executed.data)["person"]
-        assert {key for key in person if key.startswith("y")} == {f"y{n}" for n in range(9) if number >> n & 1}
-
-
 async def test_a_condition_without_a_value_is_an_error_of_the_field_around_it() -> None:
     text = "query ($a: Boolean = true) { person { name @skip(if: $a) } names }"
     data, errors = await both(THINGS, text, {"person": {}, "names": ["a"]}, {"a": None})
