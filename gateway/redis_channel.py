@@ -7,10 +7,14 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 # For what is sent; to hear something takes as long as it takes.
 _TIMEOUT_SECONDS: Final = 2.0
+# So long it may be quiet before Redis is asked whether it is still there: a network can lose a connection in silence.
+_QUIET_SECONDS: Final = 15.0
 
 
 class RedisChannel:
@@ -33,14 +37,23 @@ class RedisChannel:
         with _translated():
             async with self._redis.pubsub() as pubsub:
                 await pubsub.subscribe(self._name)
-                yield (
-                    message["data"].decode("utf-8", "replace")
-                    async for message in pubsub.listen()
-                    if message["type"] == "message"
-                )
+                yield _texts(pubsub)
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+
+async def _texts(pubsub: PubSub) -> AsyncIterator[str]:
+    is_asked = False
+    while True:
+        message = await pubsub.get_message(timeout=_TIMEOUT_SECONDS if is_asked else _QUIET_SECONDS)
+        if message is None and is_asked:
+            raise RedisTimeout
+        if message is None:
+            await pubsub.ping()
+        elif message["type"] == "message":
+            yield message["data"].decode("utf-8", "replace")
+        is_asked = message is None
 
 
 @contextmanager

@@ -63,6 +63,14 @@ async def post(client: ClientSession, path: str = "x") -> tuple[int, Any]:
         return response.status, await response.json()
 
 
+async def change_path(client: ClientSession) -> tuple[int, Any]:
+    """Of the folder that `post` saves."""
+    async with client.get(FOLDERS, headers=bearer(ADA)) as response:
+        (folder,) = (await response.json())["results"]
+    async with client.patch(f"{FOLDERS}{folder['id']}/", json={"path": "y"}, headers=bearer(ADA)) as response:
+        return response.status, await response.json()
+
+
 async def graphql(client: ClientSession, document: dict[str, str] = READ) -> tuple[int, Any]:
     async with client.post("/graphql", json=document, headers=bearer(ADA)) as response:
         return response.status, await response.json()
@@ -268,6 +276,53 @@ async def test_postgresql_behind_a_network_that_swallows_everything(fragile_url:
         await until_it_serves(client)
 
 
+class Forgetful:
+    """A network that forgets the connections that it has, and takes new ones: of the old ones nothing comes through."""
+
+    def __init__(self) -> None:
+        self._generation = 0
+        self.connections = 0
+
+    def forget(self) -> None:
+        self._generation += 1
+
+    async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        generation = self._generation
+        self.connections += 1
+        while data := await reader.read(65536):
+            if generation == self._generation:
+                writer.write(data)
+        writer.close()
+
+
+async def test_idle_connections_that_a_network_has_forgotten(fragile_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first that is tried tells of all: nobody waits for the others, nor for as long as a statement may take."""
+    network = Forgetful()
+    async with behind_a_proxy(fragile_url, network.forward) as url:
+        database = Database(DatabaseConfig(url=url, pool_size=5, statement_timeout=3600, pool_timeout=3600))
+        await asyncio.gather(*(database.fetch(text("SELECT pg_sleep(0.5)")) for _ in range(5)))
+        forgotten = list(database._connections._idle)
+        assert len(forgotten) == 5
+        network.forget()
+        monkeypatch.setattr("gateway.storage.pool._TRUSTED_SECONDS", 0)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert await database.fetch(text("SELECT 1"))
+            assert not set(forgotten) & set(database._connections._idle)
+            assert all(await asyncio.gather(*(database.fetch(text("SELECT 1")) for _ in range(5))))
+            await database.close()
+
+
+async def test_a_listener_that_a_network_has_forgotten(fragile_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Forgetful()
+    monkeypatch.setattr("gateway.storage.engine._QUIET_SECONDS", 0.1)
+    async with behind_a_proxy(fragile_url, network.forward) as url:
+        database = Database(DatabaseConfig(url=url))
+        async with asyncio.timeout(PATIENCE_SECONDS), database.listening("anything", lambda _: None) as lost:
+            network.forget()
+            await lost
+        await database.close()
+
+
 async def test_a_connection_whose_end_is_still_on_the_way(fragile_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server says that it ends it, and then it does: a request can come in between."""
     monkeypatch.setattr("gateway.storage.pool._TRUSTED_SECONDS", PATIENCE_SECONDS)
@@ -415,6 +470,43 @@ async def test_a_primary_that_became_a_replica(fragile_url: str) -> None:
     async with serving(load_settings(database_url=fragile_url, cursor_secret="x" * 32)) as client:
         assert (await get(client))[0] == 200
         assert await post(client) == (503, UNAVAILABLE)
+
+
+@pytest.mark.parametrize("kind", ["prepared", "transaction"])
+async def test_connections_to_a_primary_that_became_a_replica_are_given_up(fragile_url: str, kind: str) -> None:
+    """All of them: a new one may lead to another server."""
+    database = Database(DatabaseConfig(url=fragile_url, pool_size=3))
+    await asyncio.gather(*(database.fetch(text("SELECT pg_sleep(0.5)")) for _ in range(3)))
+    assert len(database._connections._idle) == 3
+    for connection in database._connections._idle:
+        await connection.fetch("SET default_transaction_read_only = on", ())
+    change = text("UPDATE organizations SET name = 'Acme'")
+    prepared = database.prepare(change)
+
+    async def write() -> None:
+        if kind == "prepared":
+            await database.write(prepared)
+        else:
+            await database.transaction(lambda connection: connection.execute(change))
+
+    with pytest.raises(Unavailable):
+        await write()
+    await asyncio.gather(*(write() for _ in range(3)))
+    await database.close()
+
+
+async def test_a_migration_of_a_column_that_is_written(fragile_url: str) -> None:
+    """What the connections have prepared, also in triggers, is outdated then."""
+    async with serving(load_settings(database_url=fragile_url, cursor_secret="x" * 32)) as client:
+        await assert_serves(client)
+        await asyncio.gather(*(change_path(client) for _ in range(8)))
+        async with holding(fragile_url, "ALTER TABLE persisted_folders ALTER COLUMN path TYPE varchar(5000)"):
+            pass
+        for change in (post, change_path, get, graphql):
+            # Who meets it first may be told of an error.
+            await change(client)
+        await assert_serves(client)
+        assert (await change_path(client))[0] == 200
 
 
 async def test_a_database_without_connections_to_spare(fragile_url: str) -> None:

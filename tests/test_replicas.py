@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from gateway.redis_channel import RedisChannel
 from gateway.settings import load_settings
 from gateway.storage.engine import Database
 from gateway.storage.tables import folder_changes
@@ -55,6 +56,26 @@ async def test_a_change_at_one_is_seen_at_the_other(serve: Serve) -> None:
     async with serve() as one, serve() as other:
         await _arrives(one, other)
         await _arrives(other, one)
+
+
+async def test_a_redis_that_says_nothing_is_asked(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network can lose a connection in silence, and one that only listens would never know."""
+    monkeypatch.setattr("gateway.redis_channel._QUIET_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.redis_channel._TIMEOUT_SECONDS", 1)
+    channel = RedisChannel(redis.url, "some channel")
+    heard = []
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with pytest.raises(ConnectionError, match="TimeoutError"):
+            async with channel.subscribed() as messages:
+                for text in ("a", "b"):
+                    await asyncio.sleep(0.3)
+                    await channel.publish(text)
+                    heard.append(await anext(messages))
+                redis.hang()
+                await anext(messages)
+        redis.go_on()
+        await channel.close()
+    assert heard == ["a", "b"]
 
 
 async def test_a_cursor_of_one_is_good_at_the_other(serve: Serve) -> None:

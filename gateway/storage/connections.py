@@ -30,6 +30,8 @@ T = TypeVar("T")
 # each time, which takes it 0.7 ms, and running them 0.1. Its default `random_page_cost` is that of a
 # turning disk: with it, it reads a small table whole instead of using the index.
 _PLANNING: Final = "SET plan_cache_mode = force_generic_plan; SET random_page_cost = 1.1"
+# A database that lives has answered by then. What a network has lost in silence is not waited for as a statement is.
+PING_SECONDS: Final = 1.0
 # Set in `AsyncConnection.info`: no BEGIN before the next statement.
 _NO_BEGIN: Final = "gateway_no_begin"
 
@@ -99,7 +101,7 @@ class PostgreSQLConnection(PooledConnection):
         return self._driver.is_in_transaction()
 
     async def ping(self) -> None:
-        await self._driver.execute("SELECT 1")
+        await self._driver.execute("SELECT 1", timeout=PING_SECONDS)
 
     async def close(self) -> None:
         # With a limit in time of its own, shorter than that of statements: who is at the other end may not answer.

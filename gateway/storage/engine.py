@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Unavailable
 from gateway.storage.connections import (
+    PING_SECONDS,
     PostgreSQLConnection,
     SQLiteConnection,
     postgresql_engine,
@@ -39,6 +40,8 @@ A = TypeVar("A")
 _ATTEMPTS: Final = 5
 _BACKOFF_SECONDS: Final = 0.02
 _PATIENCE_SECONDS: Final = 3600.0
+# So long a connection may listen and hear nothing. Networks forget connections after minutes.
+_QUIET_SECONDS: Final = 15.0
 # Of what is gathered from several requests: enough to keep the database busy while its last answer is worked on.
 _AT_ONCE: Final = 2
 _MOST_GATHERED: Final = 64
@@ -194,7 +197,7 @@ class Database:
     async def listening(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Future[None]]:
         """Calls `heard` with each payload that PostgreSQL's NOTIFY sends on `channel`, over a connection of its own.
 
-        The future is done when that connection is lost. Raises Unavailable.
+        The future is done when that connection is lost, also in silence. Raises Unavailable.
         """
         lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -210,9 +213,11 @@ class Database:
                 await driver.execute("SET application_name = 'gateway-changes'")
                 driver.add_termination_listener(on_lost)
                 await driver.add_listener(channel, lambda _, __, ___, payload: heard(payload))
+                watching = asyncio.create_task(_watch(driver, lost))
                 try:
                     yield lost
                 finally:
+                    watching.cancel()
                     driver.remove_termination_listener(on_lost)
                     # As the pool's are: to close it would wait for the server as long as for a statement.
                     await connection.invalidate()
@@ -240,6 +245,16 @@ class Database:
             yield
         finally:
             self._writers.release()
+
+
+async def _watch(driver: asyncpg.Connection[Any], lost: asyncio.Future[None]) -> None:
+    """Asks a connection now and then whether it lives: of one that only listens, nothing else would tell."""
+    try:
+        while not (await asyncio.wait([lost], timeout=_QUIET_SECONDS))[0]:
+            await driver.execute("SELECT 1", timeout=PING_SECONDS)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+        if not lost.done():
+            lost.set_result(None)
 
 
 async def _retried(

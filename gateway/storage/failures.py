@@ -60,6 +60,13 @@ class ConstraintViolated(StatementFailed):
         self.is_foreign_key = is_foreign_key
 
 
+def driver_error(error: BaseException) -> BaseException:
+    """What the driver raised, where SQLAlchemy has wrapped it."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error
+
+
 @contextmanager
 def translated(statement: str | None = None) -> Iterator[None]:
     """Raises Unavailable, RetryTransaction, ConstraintViolated or StatementFailed in place of others' errors.
@@ -71,8 +78,9 @@ def translated(statement: str | None = None) -> Iterator[None]:
     except DBAPIError as error:
         # Without a statement it is the connecting that failed.
         is_lost = error.connection_invalidated or error.statement is None
-        cause: Any = getattr(error.orig, "__cause__", None) or error.orig
-        raise _failure(cause, error.statement, is_lost=is_lost).with_traceback(error.__traceback__) from None
+        raise _failure(driver_error(error), error.statement, is_lost=is_lost).with_traceback(
+            error.__traceback__
+        ) from None
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, sqlite3.Error) as error:
         # The traceback shows the place; the error's own text, and its causes', can hold values.
         raise _failure(error, statement, is_lost=False).with_traceback(error.__traceback__) from None
@@ -91,7 +99,8 @@ def _failure(cause: Any, statement: str | None, *, is_lost: bool) -> Exception:
 def _translate(cause: Any, statement: str | None, *, is_lost: bool) -> Exception:
     """`cause` is the driver's own error."""
     state, name = _state(cause), _sqlite_name(cause)
-    if state in _RETRYABLE_STATES:
+    # What asyncpg has prepared has other columns since a migration.
+    if state in _RETRYABLE_STATES or isinstance(cause, asyncpg.InvalidCachedStatementError):
         return RetryTransaction()
     if state.startswith(_OUTAGE_STATES) or name.startswith(_OUTAGE_NAMES):
         return Unavailable()

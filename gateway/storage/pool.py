@@ -15,6 +15,7 @@ import asyncpg
 import structlog
 
 from gateway.storage.connections import PooledConnection
+from gateway.storage.failures import driver_error
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,14 @@ _TRUSTED_SECONDS: Final = 1.0
 _RETURN_SECONDS: Final = 2.0
 # After these, what was sent may still be under way, or nothing can be sent any more. TimeoutError is an OSError.
 _DOUBTFUL: Final = (asyncio.CancelledError, OSError, asyncpg.InternalClientError)
+# These tell that the server has become another since the connection was opened: a replica, or one with a migration that
+# changed what is prepared, also in its triggers.
+_OUTDATED: Final = (
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.DatatypeMismatchError,
+)
+_UNUSABLE: Final = (*_DOUBTFUL, *_OUTDATED)
 
 
 class ConnectionPool:
@@ -53,15 +62,21 @@ class ConnectionPool:
         else:
             connection = await self._wait()
         if connection is not None:
-            is_recent = monotonic() - connection.used_at < _TRUSTED_SECONDS
-            if not connection.is_closed and (is_recent or await self._lives(connection)):
-                return connection
+            if not connection.is_closed:
+                is_recent = monotonic() - connection.used_at < _TRUSTED_SECONDS
+                if is_recent or await self._lives(connection):
+                    return connection
+                # What has lain here for longer is lost along with it.
+                self._discard_idle()
             self._in_background(self._close(connection))
         return await self._opened()
 
     def give_back(self, connection: PooledConnection, failure: BaseException | None = None) -> None:
         """After a `failure` that may have left something running on the connection, it is closed."""
-        if self._is_over or (failure is not None and (isinstance(failure, _DOUBTFUL) or not connection.is_sound)):
+        cause = None if failure is None else driver_error(failure)
+        if isinstance(cause, _OUTDATED):
+            self._discard_idle()
+        if self._is_over or (cause is not None and (isinstance(cause, _UNUSABLE) or not connection.is_sound)):
             self._in_background(self._discard(connection))
             return
         connection.used_at = monotonic()
@@ -115,7 +130,7 @@ class ConnectionPool:
         try:
             await connection.ping()
         except BaseException as failure:
-            if isinstance(failure, (asyncio.CancelledError, TimeoutError)):
+            if isinstance(failure, asyncio.CancelledError):
                 self.give_back(connection, failure)
                 raise
             return False
@@ -127,6 +142,11 @@ class ConnectionPool:
         except BaseException:
             self._pass_on(None)
             raise
+
+    def _discard_idle(self) -> None:
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            self._in_background(self._discard(connection))
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
