@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
 from aiohttp import web
 
 from gateway.callers import CallerService
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from gateway.redis_channel import RedisChannel
     from gateway.throttling import Throttle
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
@@ -120,7 +122,11 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
             # Not before: prometheus_client chooses how it counts when it is imported.
             from gateway.http.metrics import Metrics  # noqa: PLC0415  # see above
 
-            Metrics(source.document_ids, are_shared=settings.workers > 1).install(app)
+            try:
+                Metrics(source.document_ids, are_shared=settings.workers > 1).install(app)
+            except OSError as error:
+                # Without figures the service serves still.
+                log.error("metrics.off", reason=error.strerror)
         yield app
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
+import resource
+import shutil
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -14,8 +17,9 @@ from typing import Any, Final
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
-from gateway.cli.running import supervise
+from gateway.cli.running import _shared_figures, supervise
 from gateway.settings import load_settings
 from tests.databases import DatabaseServer, SQLiteServer
 from tests.keys import ADA, bearer
@@ -58,6 +62,11 @@ def is_running(pid: int) -> bool:
 
 def descriptors(pid: int) -> int:
     return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def only_entry(folder: Path) -> Path:
+    (entry,) = folder.iterdir()
+    return entry
 
 
 def take_away(path: Path) -> Callable[[], None]:
@@ -237,6 +246,42 @@ async def test_metrics_are_of_all_workers(database_url: str) -> None:
             }
             assert figures["gateway_requests_total"] == 30
             assert figures["gateway_requests_under_way"] == 1, "this one"
+
+
+@pytest.mark.parametrize("trouble", ["gone", "too small"])
+async def test_trouble_with_the_figures_keeps_nobody_from_serving(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trouble: str
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    async with running("serve", "--workers", "2", database_url=database_url, metrics=True) as service:
+        await until_serving(service, 2)
+        figures = only_entry(tmp_path)
+        before = workers_of(service)
+        if trouble == "gone":
+            shutil.rmtree(figures)
+        else:
+            # What a worker may write to a file is less than what it would count in.
+            resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+        for number in range(20):
+            # Each is a series of its own, or several.
+            await asyncio.gather(get(service), get(service, "/health/live"), get(service, f"/openapi.json?{number}"))
+        os.kill(before[0], signal.SIGKILL)
+        await service.wait_for(re.compile(rb'"event":"metrics.off"'))
+        await until_serving(service, 3)
+        for _ in range(20):
+            await get(service)
+        assert before[1] in workers_of(service)
+
+
+def test_a_file_of_figures_that_cannot_be_removed_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("prometheus_client.multiprocess.mark_process_dead", refuse)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+    with capture_logs() as logs, _shared_figures() as note_end:
+        note_end(1)
+    assert [(each["event"], each["reason"]) for each in logs] == [("metrics.not_removed", "Read-only file system")]
 
 
 def test_a_folder_for_figures_that_cannot_be_made_is_told_in_one_line(

@@ -12,6 +12,7 @@ from typing import NoReturn, TypeVar
 from uuid import UUID
 
 import click
+import structlog
 import uvloop
 
 from gateway.cli.ports import reserved_port
@@ -27,6 +28,7 @@ from gateway.storage.migrations import WrongSchema, check_schema
 from gateway.workers import Supervisor, WorkerFailed
 from gateway.workspace import WorkspaceError
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
@@ -109,7 +111,7 @@ def supervise(settings: Settings) -> None:
 def _shared_figures() -> Iterator[Callable[[int], object]]:
     """Has workers count in files, which they share; yields what is to be told of each that has ended."""
     try:
-        folder = TemporaryDirectory(prefix="gateway-metrics-")
+        folder = TemporaryDirectory(prefix="gateway-metrics-", ignore_cleanup_errors=True)
     except OSError as error:
         fail(f"Cannot make the temporary folder in which workers share their figures: {error.strerror or error}")
     with folder as figures:
@@ -117,7 +119,13 @@ def _shared_figures() -> Iterator[Callable[[int], object]]:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
         from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  # see above
 
-        yield mark_process_dead
+        def note_end(pid: int) -> None:
+            try:
+                mark_process_dead(pid)  # type: ignore[no-untyped-call]  # its package's only one
+            except OSError as error:
+                log.error("metrics.not_removed", worker=pid, reason=error.strerror)
+
+        yield note_end
 
 
 def show(text: str, *otherwise: str) -> None:
