@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -17,6 +17,8 @@ from gateway.storage.directory import MARKED_EVERY, Directory
 from gateway.storage.failures import StatementFailed
 
 log = structlog.get_logger(__name__)
+
+_LAST_SECONDS: Final = 1.0
 
 
 class Admitted(NamedTuple):
@@ -63,8 +65,12 @@ class CallerService:
         return caller.write(place, await self._environment(caller, place, ahead), surface)
 
     async def close(self) -> None:
-        """Waits for what is still being written."""
-        await asyncio.gather(*self._writing)
+        """Waits for what is still being written, though not as long as for a request: it can be written another time."""
+        if self._writing:
+            _, late = await asyncio.wait(self._writing, timeout=_LAST_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _environment(self, caller: Caller, place: PlaceRef, ahead: ReadAhead) -> Environment | None:
         number = caller.locate(place)

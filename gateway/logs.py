@@ -15,7 +15,7 @@ Format = Literal["json", "console"]
 
 
 def configure_logs(level: str, log_format: Format) -> None:
-    """Also takes what libraries write with the standard library's logging."""
+    """Also takes what libraries write with the standard library's logging, and Python's warnings."""
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -48,6 +48,8 @@ def configure_logs(level: str, log_format: Format) -> None:
         )
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+    # Python would write them as text, between the lines.
+    logging.captureWarnings(True)
 
 
 class _Lines:

@@ -22,8 +22,10 @@ from sqlalchemy import String, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
+from gateway.callers import CallerService
 from gateway.errors import Unavailable
 from gateway.settings import load_settings
+from gateway.storage.directory import Directory
 from gateway.storage.engine import Database, DatabaseConfig
 from gateway.storage.failures import ConstraintViolated, StatementFailed
 from tests.conftest import serving
@@ -447,6 +449,15 @@ async def test_a_key_whose_use_may_not_be_noted(fragile_url: str) -> None:
     assert "InsufficientPrivilegeError" in noted["cause"]
     async with holding(fragile_url, "DROP OWNED BY reader", "DROP ROLE reader"):
         pass
+
+
+async def test_a_key_whose_use_cannot_be_noted_holds_up_no_end(fragile_url: str) -> None:
+    database = Database(DatabaseConfig(url=fragile_url, statement_timeout=3600))
+    callers = CallerService(Directory(database))
+    async with holding(fragile_url, "LOCK TABLE api_keys IN SHARE MODE"), asyncio.timeout(PATIENCE_SECONDS):
+        await callers.authenticate(ADA, "test")
+        await callers.close()
+    await database.close()
 
 
 async def test_a_pool_that_is_used_up(fragile_url: str) -> None:

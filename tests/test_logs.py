@@ -332,6 +332,17 @@ def test_an_event_is_written_in_one_piece() -> None:
     assert lines(piece)[0]["event"] == "event"
 
 
+def test_a_warning_of_python_is_a_line() -> None:
+    program = (
+        "import warnings; from gateway.logs import configure_logs; configure_logs('info', 'json');"
+        "warnings.warn('never awaited', RuntimeWarning)"
+    )
+    err = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, check=True).stderr
+    (line,) = lines(err)
+    assert (line["level"], line["logger"]) == ("warning", "py.warnings")
+    assert "RuntimeWarning: never awaited" in line["event"]
+
+
 def test_without_standard_error_the_log_goes_to_standard_output() -> None:
     command = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, ONE_EVENT]
     out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
