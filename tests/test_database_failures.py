@@ -32,6 +32,7 @@ from tests.conftest import serving
 from tests.databases import PostgreSQLServer, SQLiteServer, running_postgresql
 from tests.keys import ADA, bearer
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 from tests.processes import running
 
 FOLDERS: Final = "/api/projects/1/persisted_folder/"
@@ -312,6 +313,49 @@ async def test_idle_connections_that_a_network_has_forgotten(fragile_url: str, m
             assert not set(forgotten) & set(database._connections._idle)
             assert all(await asyncio.gather(*(database.fetch(text("SELECT 1")) for _ in range(5))))
             await database.close()
+
+
+@pytest.mark.parametrize("attributes", ["any", "primary", "prefer-standby"])
+async def test_a_host_that_is_silent_beside_one_that_answers(fragile_url: str, attributes: str) -> None:
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            pass
+        writer.close()
+
+    silent = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    async with silent, behind_a_proxy(fragile_url, Forgetful().forward) as url:
+        start, _, rest = url.partition("@")
+        address, _, name = rest.partition("/")
+        hosts = f"host=127.0.0.1:{silent.sockets[0].getsockname()[1]}&host={address}"
+        database = Database(
+            DatabaseConfig(url=f"{start}@/{name}?{hosts}&target_session_attrs={attributes}", connect_timeout=8)
+        )
+        assert await database.fetch(text("SELECT 1"))
+        await database.close()
+
+
+async def test_hosts_that_are_all_away(fragile_url: str) -> None:
+    name = fragile_url.partition("@/")[2].partition("?")[0]
+    url = f"postgresql+asyncpg://postgres@/{name}?host=127.0.0.1:{free_port()}&host=127.0.0.1:{free_port()}"
+    database = Database(DatabaseConfig(url=url))
+    with pytest.raises(Unavailable):
+        await database.fetch(text("SELECT 1"))
+    await database.close()
+
+
+async def test_more_connections_than_the_server_has(fragile_url: str) -> None:
+    """Who is refused one waits for those that there are; but not where there are none."""
+    async with holding(fragile_url, "DROP ROLE IF EXISTS limited", "CREATE ROLE limited LOGIN CONNECTION LIMIT 3"):
+        pass
+    config = DatabaseConfig(url=fragile_url.replace("//postgres@", "//limited@"), pool_timeout=PATIENCE_SECONDS)
+    sleep = text("SELECT pg_sleep(0.1)")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        database = Database(config)
+        await asyncio.gather(*(database.fetch(sleep) for _ in range(30)))
+        assert len(database._connections._idle) == 3
+        with pytest.raises(Unavailable):
+            await Database(config).fetch(sleep)
+        await database.close()
 
 
 async def test_a_listener_that_a_network_has_forgotten(fragile_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from gateway.storage import hosts
 from gateway.storage.statements import DriverRow, FetchNow
 
 if TYPE_CHECKING:
@@ -230,6 +231,7 @@ def sqlite_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
 
 def postgresql_engine(url: URL, config: DatabaseConfig) -> AsyncEngine:
     connect_args: dict[str, Any] = {
+        "async_creator_fn": hosts.connect,
         "timeout": config.connect_timeout,
         "command_timeout": config.statement_timeout,
     }

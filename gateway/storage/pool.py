@@ -137,11 +137,19 @@ class ConnectionPool:
         return True
 
     async def _opened(self) -> PooledConnection:
-        try:
-            return await self._open()
-        except BaseException:
-            self._pass_on(None)
-            raise
+        """With the right to open one."""
+        while True:
+            try:
+                return await self._open()
+            except BaseException as failure:
+                is_full = isinstance(driver_error(failure), asyncpg.TooManyConnectionsError)
+                if not is_full or self._unopened + len(self._idle) + 1 >= self._size:
+                    self._pass_on(None)
+                    raise
+            # The server has no more: those that are lent must do.
+            self._unopened += 1
+            if connection := await self._wait():
+                return connection
 
     def _discard_idle(self) -> None:
         idle, self._idle = self._idle, []
