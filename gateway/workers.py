@@ -258,8 +258,9 @@ class Supervisor:
         self._looked_at = now
         for pid, worker in self._workers.items():
             if self._is_watched(worker) and self._watched - worker.heard_at >= self._silence:
-                log.error("worker.hangs", worker=pid)
+                # Before it is told: if the supervisor ended in between, one that is stopped would stay for ever.
                 os.kill(pid, signal.SIGKILL)
+                log.error("worker.hangs", worker=pid)
                 # Until it has ended, or for as long again.
                 worker.heard_at = self._watched
 
