@@ -119,8 +119,7 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
         if graphiql is not None:
             app.add_routes(graphiql.routes())
         if settings.metrics:
-            # Not before: prometheus_client chooses how it counts when it is imported.
-            from gateway.http.metrics import Metrics  # noqa: PLC0415  # see above
+            from gateway.http.metrics import Metrics  # noqa: PLC0415  # prometheus_client chooses then how it counts
 
             try:
                 Metrics(source.document_ids, are_shared=settings.workers > 1).install(app)
@@ -154,8 +153,7 @@ def _document_source(settings: Settings) -> DocumentSource:
 def _throttle(settings: Settings) -> Throttle | None:
     if not settings.rate_limits:
         return None
-    # It brings Redis' client, a twentieth of the start.
-    from gateway.throttling import Throttle  # noqa: PLC0415  # see above
+    from gateway.throttling import Throttle  # noqa: PLC0415  # it brings Redis' client, a twentieth of the start
 
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     return Throttle(settings.rate_limit_per_minute, settings.rate_limit_per_hour, redis_url)
@@ -164,8 +162,7 @@ def _throttle(settings: Settings) -> Throttle | None:
 def _redis_channel(settings: Settings) -> RedisChannel | None:
     if settings.redis_url is None:
         return None
-    # It brings Redis' client too.
-    from gateway.redis_channel import RedisChannel  # noqa: PLC0415  # see above
+    from gateway.redis_channel import RedisChannel  # noqa: PLC0415  # it brings Redis' client too
 
     return RedisChannel(settings.redis_url.get_secret_value(), "gateway:folder_changes")
 

@@ -44,8 +44,7 @@ def _database_url(value: SecretStr) -> SecretStr:
 
 
 def _redis_url(value: SecretStr) -> SecretStr:
-    # Without the setting, Redis' client is not imported: it is a twentieth of the start.
-    from gateway.throttling import check_redis_url  # noqa: PLC0415  # see above
+    from gateway.throttling import check_redis_url  # noqa: PLC0415  # it brings Redis' client, a twentieth of the start
 
     check_redis_url(value.get_secret_value())
     return value

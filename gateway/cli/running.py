@@ -115,9 +115,8 @@ def _shared_figures() -> Iterator[Callable[[int], object]]:
     except OSError as error:
         fail(f"Cannot make the temporary folder in which workers share their figures: {error.strerror or error}")
     with folder as figures:
-        # prometheus_client reads it when it is imported, as late as here.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
-        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  # see above
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  # it reads that when it is imported
 
         def note_end(pid: int) -> None:
             try:

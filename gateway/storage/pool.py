@@ -104,8 +104,8 @@ class ConnectionPool:
         aiosqlite's thread twice, and waits for the second time for ever.
         """
         self._is_over = True
-        idle, self._idle = self._idle, []
-        await asyncio.gather(*map(self._discard, idle), *self._closing)
+        self._discard_idle()
+        await asyncio.gather(*self._closing)
         if self._unopened < self._size:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_are_back.wait(), _RETURN_SECONDS)
