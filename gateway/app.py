@@ -119,7 +119,7 @@ async def open_application(settings: Settings) -> AsyncIterator[web.Application]
         if graphiql is not None:
             app.add_routes(graphiql.routes())
         if settings.metrics:
-            from gateway.http.metrics import Metrics  # noqa: PLC0415  # prometheus_client chooses then how it counts
+            from gateway.http.metrics import Metrics  # noqa: PLC0415  # its import settles how prometheus_client counts
 
             try:
                 Metrics(source.document_ids, are_shared=settings.workers > 1).install(app)
