@@ -120,14 +120,16 @@ folders: Final = Table(
     Column("path", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("environment_id", "id"),
-    UniqueConstraint("environment_id", "user_id", "surface", "type"),
+    # The folders of one place stand side by side where rows are kept in the order of this key, as on SQLite.
+    PrimaryKeyConstraint("environment_id", "user_id", "surface", "type"),
+    UniqueConstraint("environment_id", "id"),
     _one_of("surface", Surface),
     _one_of("type", FolderType),
     CheckConstraint(f"length(protocol) BETWEEN 1 AND {PROTOCOL_MAX_LENGTH}", name="protocol"),
     CheckConstraint(f"length(path) <= {PATH_MAX_LENGTH}", name="path"),
     # A folder's id alone, without its place, is enough for `node` and `persistedFolder`.
     Index(None, "user_id", "id"),
+    sqlite_with_rowid=False,
 )
 
 # Triggers write these two beside each change of a folder (docs/decisions/0012).

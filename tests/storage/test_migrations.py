@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Connection, Table, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.storage.engine import POSTGRESQL, Database, DatabaseConfig
+from gateway.storage.engine import POSTGRESQL, SQLITE, Database, DatabaseConfig
 from gateway.storage.migrations import (
     REVISIONS,
     SchemaState,
@@ -24,7 +24,20 @@ from gateway.storage.migrations import (
     migrate,
     schema_state,
 )
-from gateway.storage.tables import environments, memberships, metadata, organizations, projects, users
+from gateway.storage.tables import (
+    environments,
+    folder_changes,
+    folders,
+    memberships,
+    metadata,
+    organizations,
+    projects,
+    users,
+)
+
+_CHANGES = select(folder_changes.c.kind, folder_changes.c.folder_id, folder_changes.c.path).order_by(
+    folder_changes.c.number
+)
 
 
 def test_revisions_are_those_of_alembic() -> None:
@@ -63,6 +76,26 @@ async def test_checks_and_keys_have_the_names_of_the_tables(database: Database) 
     assert len(checks) >= 7
 
 
+async def test_primary_keys_are_those_of_the_tables(database: Database) -> None:
+    """Nor these, nor whether SQLite keeps the rows in their order."""
+
+    def keys(connection: Connection) -> dict[str, tuple[list[str], bool]]:
+        inspector = inspect(connection)
+        return {
+            table: (
+                inspector.get_pk_constraint(table)["constrained_columns"],
+                inspector.get_table_options(table).get("sqlite_with_rowid", True),
+            )
+            for table in metadata.tables
+        }
+
+    is_sqlite = database.dialect == SQLITE
+    assert await database.run_sync(keys) == {
+        name: ([*table.primary_key.columns.keys()], table.dialect_options["sqlite"]["with_rowid"] or not is_sqlite)
+        for name, table in metadata.tables.items()
+    }
+
+
 async def test_every_foreign_key_has_an_index(database: Database) -> None:
     """That begins with it: without one, a row that it points to is not deleted before all others were read."""
 
@@ -97,13 +130,24 @@ async def test_from_nothing_to_the_newest_and_no_further(empty_url: str) -> None
 
 @pytest.mark.parametrize("revision", REVISIONS[:-1])
 async def test_an_older_database_keeps_what_it_holds(empty_url: str, revision: str) -> None:
-    organization, user = uuid4(), uuid4()
+    organization, user, folder = uuid4(), uuid4(), uuid4()
     rows: dict[Table, dict[str, Any]] = {
         organizations: {"id": organization, "name": "Acme"},
         projects: {"id": 1, "organization_id": organization, "name": "Web shop"},
         environments: {"id": 1, "project_id": 1, "name": "Production"},
         users: {"id": user, "email": "a@b.c", "name": "Ada", "is_active": True, "current_environment_id": 1},
         memberships: {"user_id": user, "organization_id": organization, "level": "member"},
+        folders: {
+            "environment_id": 1,
+            "id": folder,
+            "user_id": user,
+            "surface": "web",
+            "type": "home",
+            "protocol": "products://",
+            "path": "Growth",
+            "created_at": 1,
+            "updated_at": 2,
+        },
     }
 
     def prepare(connection: Connection) -> None:
@@ -121,6 +165,9 @@ async def test_an_older_database_keeps_what_it_holds(empty_url: str, revision: s
     for table, row in rows.items():
         found = await database.fetch(select(*(table.c[name] for name in row)))
         assert [tuple(each) for each in found] == [tuple(row.values())]
+    noted = await database.fetch(_CHANGES)
+    await database.transaction(lambda connection: connection.execute(folders.update().values(path="Sales")))
+    assert await database.fetch(_CHANGES) == [*noted, ("updated", folder, "Sales")]
     await database.close()
 
 
