@@ -249,7 +249,12 @@ async def behind_a_proxy(url: str, forward: Forward) -> AsyncIterator[str]:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         folder = url.partition("host=")[2]
         server_reader, server_writer = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
-        await asyncio.gather(forward(reader, server_writer), forward(server_reader, writer))
+        try:
+            await asyncio.gather(forward(reader, server_writer), forward(server_reader, writer))
+        except ConnectionError:
+            # One of the two was reset, which ends the other.
+            writer.close()
+            server_writer.close()
 
     proxy = await asyncio.start_server(connected, "127.0.0.1", 0)
     port = proxy.sockets[0].getsockname()[1]
