@@ -46,6 +46,13 @@ def test_a_document_is_read_once(counter: Counter) -> None:
     assert counter.parsed == 2
 
 
+def test_a_token_holds_no_other() -> None:
+    """In a chain each would live as long as the tree, and a circle is the collector's to free."""
+    location = read("{ viewer { id } }").node.loc
+    assert location is not None
+    assert (location.start_token.prev, location.start_token.next) == (None, None)
+
+
 def test_a_document_that_is_refused_is_not_kept(counter: Counter) -> None:
     kept = documents()
     refused = ["{ viewer {", "{ viewer { emale } }", "{" + "viewer { id } " * 31 + "}", "{" * 300]

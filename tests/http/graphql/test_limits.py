@@ -175,6 +175,18 @@ def test_what_nests_more_than_graphql_core_can_follow_is_refused(text: str) -> N
     assert "at most 200 allowed." in error["message"]
 
 
+def test_fragments_may_nest_as_deep_as_graphql_core_can_follow() -> None:
+    def chain(count: int) -> str:
+        spreads = "".join(f" fragment F{n} on Viewer{{...F{n + 1}}}" for n in range(1, count))
+        return f"{{viewer{{...F1}}}}{spreads} fragment F{count} on Viewer{{id}}"
+
+    # Within two sets that are no fragment's.
+    assert refusal(chain(198)) is None
+    error = refusal(chain(199))
+    assert error is not None
+    assert "nesting 201, at most 200 allowed." in error["message"]
+
+
 def test_operations_that_share_more_fragments_than_graphql_core_can_follow_are_refused() -> None:
     usages = " ".join(f"f{n}:persistedFolders(first:$n){{totalCount}}" for n in range(150))
     text = f"{_repeat('query Q%($n:Int){viewer{...F}}', 400)} fragment F on Viewer{{{usages}}}"
