@@ -119,7 +119,12 @@ WRONG: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "name null": (("users", 0, "name"), None, "users[0].name: input should be a valid string"),
     "key too short": (
         ("api_keys", 0, "value"),
-        "phx_short",
+        "phx_".ljust(15, "0"),
+        "api_keys[0].value: must be 16 to 100 printable characters without spaces",
+    ),
+    "key too long": (
+        ("api_keys", 0, "value"),
+        "phx_".ljust(101, "0"),
         "api_keys[0].value: must be 16 to 100 printable characters without spaces",
     ),
     "key with a space": (
@@ -219,6 +224,13 @@ def test_each_wrong_place_is_named(place: tuple[Any, ...], value: Any, line: str
     found = problems(json.dumps(wrong))
     assert any(each.startswith(line) for each in found), found
     assert all("phx_" not in each for each in found)
+
+
+@pytest.mark.parametrize("length", [16, 100])
+def test_the_shortest_and_the_longest_key(length: int) -> None:
+    wanted = document()
+    wanted["api_keys"][0]["value"] = "phx_".ljust(length, "0")
+    assert parse_workspace(json.dumps(wanted))
 
 
 def test_all_wrong_places_are_named_at_once() -> None:

@@ -131,6 +131,19 @@ async def test_a_stream_that_is_idle_is_fed(serve: Serve) -> None:
         reading.cancel()
 
 
+async def test_a_stream_is_fed_no_sooner_than_it_has_to_be(
+    bus: EventBus, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it is looked at now and then whether its client is there."""
+    monkeypatch.setattr("gateway.http.graphql.sse._LOOK_SECONDS", 0.01)
+    async with serve(stream_heartbeat=3600) as client, over_events(client, project="1") as events:
+        await until(lambda: listeners(bus) == 1)
+        await asyncio.sleep(0.1)
+        await begun(events, lambda path: save(client, path))
+        # That of the beginning.
+        assert events.comments == 1
+
+
 async def test_the_id_is_that_of_changes_only(client: ClientSession) -> None:
     async with over_events(client, query="{ __typename }") as events:
         first = await events.event()
