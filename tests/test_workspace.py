@@ -352,6 +352,17 @@ async def test_a_file_brings_back_neither_a_revoked_nor_a_rolled_key(database: D
     assert {key.label for key in await store.listed("ada@acme.test") if key.revoked_at} == {"all"}
 
 
+async def test_a_file_gives_no_key_the_value_of_another(database: Database) -> None:
+    wanted = document()
+    wanted["api_keys"][0]["label"] = "renamed"
+    with pytest.raises(WorkspaceError) as raised:
+        await load_workspace(database, parse_workspace(json.dumps(wanted)), MICROSECOND)
+    assert raised.value.problems == ["api_keys[0].value: another key has this value"]
+    del wanted["api_keys"][0]["value"]
+    report = await load_workspace(database, parse_workspace(json.dumps(wanted)), MICROSECOND)
+    assert (report.created, report.updated, len(report.made_keys)) == (1, 0, 1)
+
+
 async def test_what_operators_are_told_to_delete(database: Database) -> None:
     """The statements of docs/operators/README.md."""
     (told,) = (each.text for each in blocks(ROOT / "docs/operators/README.md") if each.language == "sql")
