@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, UnaryExpression, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.operators import custom_op
 
 from gateway.access import FolderReach, FolderWriteReach, Grant, WriteGrant, project_not_found
 from gateway.errors import Conflict, NotFound, Stale
@@ -69,7 +70,7 @@ class FolderStore:
 
     async def find(self, access: Sequence[Grant] | FolderReach, ids: Sequence[UUID]) -> dict[UUID, Folder]:
         """Those of `ids` that are the user's, in one of the places."""
-        rows = await self._database.fetch(select(*FOLDER_COLUMNS).where(_within(access), folders.c.id.in_(set(ids))))
+        rows = await self._database.fetch(select(*FOLDER_COLUMNS).where(_found(access, ids)))
         return {folder.id: folder for folder in map(_folder, rows)}
 
     async def pages(self, listings: Sequence[FolderListing]) -> list[Page[Folder]]:
@@ -138,7 +139,7 @@ class FolderStore:
         folder_id: UUID,
         expected_updated_at: int | None,
     ) -> Folder:
-        mine = and_(_within(access), folders.c.id == folder_id)
+        mine = _found(access, [folder_id])
         changing = statement.where(mine)
         if expected_updated_at is not None:
             changing = changing.where(folders.c.updated_at == expected_updated_at)
@@ -164,21 +165,23 @@ def _one_user(grants: Sequence[Grant]) -> UUID:
     return user_id
 
 
-def _within(access: Sequence[Grant] | FolderReach) -> ColumnElement[bool]:
+def _found(access: Sequence[Grant] | FolderReach, ids: Collection[UUID]) -> ColumnElement[bool]:
+    """Those of `ids`, within `access`."""
+    # SQLite looks for nothing by what has a plus before it. Else it would look for each id in each environment: all its
+    # indexes end with the primary key.
+    environment: ColumnElement[int] = UnaryExpression(folders.c.environment_id, operator=custom_op("+"))
+    return and_(_within(access, environment), folders.c.id.in_(set(ids)))
+
+
+def _within(
+    access: Sequence[Grant] | FolderReach, environment: ColumnElement[int] = folders.c.environment_id
+) -> ColumnElement[bool]:
     if isinstance(access, FolderReach):
-        conditions = [
-            folders.c.user_id == access.user_id,
-            folders.c.environment_id.in_(reachable_environments(access)),
-        ]
+        conditions = [folders.c.user_id == access.user_id, environment.in_(reachable_environments(access))]
         if access.surface is not None:
             conditions.append(folders.c.surface == access.surface)
         return and_(*conditions)
-    places = or_(
-        *(
-            and_(folders.c.environment_id == grant.environment.id, folders.c.surface == grant.surface)
-            for grant in access
-        )
-    )
+    places = or_(*(and_(environment == grant.environment.id, folders.c.surface == grant.surface) for grant in access))
     return and_(folders.c.user_id == _one_user(access), places)
 
 

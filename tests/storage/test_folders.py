@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,9 +15,10 @@ from gateway.callers import CallerService
 from gateway.errors import Conflict, NotFound, Stale
 from gateway.model import FolderChanges, FolderDraft, FolderType, Surface
 from gateway.storage.directory import Directory
-from gateway.storage.engine import Database
+from gateway.storage.engine import Database, DatabaseConfig
 from gateway.storage.folders import FolderStore
 from gateway.storage.tables import environments, users
+from tests.databases import SQLiteServer
 from tests.keys import ADA, GRACE
 from tests.statements import counted_statements
 
@@ -126,6 +128,29 @@ async def test_another_users_grant_reaches_nothing(callers: CallerService, store
     with pytest.raises(NotFound):
         await store.delete([anothers], folder.id)
     assert await store.find([mine], [folder.id]) == {folder.id: folder}
+
+
+async def test_a_folder_is_not_looked_for_in_each_environment(sqlite: SQLiteServer) -> None:
+    """By its id it is found at once, and SQLite would look for each id in each environment that the key may reach."""
+    database = Database(DatabaseConfig(url=sqlite.create()))
+    callers, store = CallerService(Directory(database)), FolderStore(database)
+    reach = (await callers.authenticate(ADA, "test")).write_reach()
+    with counted_statements() as sent:
+        await store.find(reach, [uuid4(), uuid4()])
+        for change in (store.update(reach, uuid4(), FolderChanges(path="x"), _NOW), store.delete(reach, uuid4())):
+            with pytest.raises(NotFound):
+                await change
+
+    async def plan(connection: AsyncConnection, statement: str) -> str:
+        parameters = (None,) * statement.count("?")
+        return (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()[0].detail
+
+    assert len(sent) == 3
+    for statement in sent:
+        found = await database.transaction(partial(plan, statement=statement))
+        assert found.endswith("(user_id=? AND id=?)"), found
+    await callers.close()
+    await database.close()
 
 
 async def test_grants_of_two_users_are_no_request(callers: CallerService, store: FolderStore) -> None:
