@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any, Final
 
 import pytest
 
+from gateway.http.proxies import is_within
 from tests.conftest import Serve
 from tests.http.raw import port_of
 from tests.http.routes import ROUTES, Folders
@@ -68,3 +70,8 @@ async def test_path_of_links_is_escaped(serve: Serve) -> None:
         assert "/api/environments/%D9%A1/persisted_folder/?limit=1" in answer.json["next"]
         async with client.get(answer.json["next"], headers={"Authorization": f"Bearer {folders.key}"}) as response:
             assert response.status == 200
+
+
+def test_who_has_no_address_is_in_no_network() -> None:
+    """As of a connection that is gone by now."""
+    assert not is_within((ip_network("0.0.0.0/0"), ip_network("::/0")), None)
