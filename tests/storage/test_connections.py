@@ -170,6 +170,27 @@ async def test_one_that_has_lain_is_asked(monkeypatch: pytest.MonkeyPatch) -> No
     assert await pool.take() is not connection
 
 
+async def test_who_is_cancelled_while_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_TRUSTED_SECONDS", 0.0)
+    pool = Pool()
+    connection = await pool.take()
+    pool.pool.give_back(connection)
+    is_asked = asyncio.Event()
+
+    async def hang() -> None:
+        is_asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(connection, "ping", hang)
+    taking = asyncio.create_task(pool.take())
+    await is_asked.wait()
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    await pool.assert_whole()
+    assert not connection.is_open
+
+
 async def test_opening_that_fails_gives_the_next_one_its_turn() -> None:
     pool = Pool()
     pool.fails = True
