@@ -35,6 +35,9 @@ from gateway.storage.tables import folders
 from gateway.storage.upserts import Upsert, later
 
 _KEY = (folders.c.environment_id, folders.c.surface, folders.c.type)
+# SQLite looks for nothing by what has a plus before it. Of folders that are looked for by their ids, it would else look for
+# each id in each environment: all its indexes end with the primary key.
+_CHECKED_ENVIRONMENT: ColumnElement[int] = UnaryExpression(folders.c.environment_id, operator=custom_op("+"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +170,7 @@ def _one_user(grants: Sequence[Grant]) -> UUID:
 
 def _found(access: Sequence[Grant] | FolderReach, ids: Collection[UUID]) -> ColumnElement[bool]:
     """Those of `ids`, within `access`."""
-    # SQLite looks for nothing by what has a plus before it. Else it would look for each id in each environment: all its
-    # indexes end with the primary key.
-    environment: ColumnElement[int] = UnaryExpression(folders.c.environment_id, operator=custom_op("+"))
-    return and_(_within(access, environment), folders.c.id.in_(set(ids)))
+    return and_(_within(access, _CHECKED_ENVIRONMENT), folders.c.id.in_(set(ids)))
 
 
 def _within(

@@ -77,7 +77,7 @@ async def test_checks_and_keys_have_the_names_of_the_tables(database: Database) 
 
 
 async def test_primary_keys_are_those_of_the_tables(database: Database) -> None:
-    """Nor these, nor whether SQLite keeps the rows in their order."""
+    """Alembic compares neither these, nor whether SQLite keeps the rows in their order."""
 
     def keys(connection: Connection) -> dict[str, tuple[list[str], bool]]:
         inspector = inspect(connection)
